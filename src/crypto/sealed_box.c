@@ -1,0 +1,115 @@
+/*
+ * crypto/sealed_box.c
+ */
+#include "crypto/sealed_box.h"
+#include "crypto/random.h"
+
+#include <string.h>
+
+#define MAX_FIELDS 4
+
+static const char domain[] = "secrets/v1";	/* its terminating zero is part of the data */
+
+void
+put_be32(uint8_t *out, uint32_t n)
+{
+	for (int i = 3; i >= 0; i--, n >>= 8)
+		out[i] = (uint8_t) n;
+}
+
+uint32_t
+get_be32(const uint8_t *in)
+{
+	return (uint32_t) in[0] << 24 | (uint32_t) in[1] << 16 | (uint32_t) in[2] << 8 | in[3];
+}
+
+void
+put_be64(uint8_t *out, uint64_t n)
+{
+	put_be32(out, (uint32_t) (n >> 32));
+	put_be32(out + 4, (uint32_t) n);
+}
+
+bool
+box_parse(const uint8_t *box, size_t len, BoxHeader *header)
+{
+	if (len < BOX_OVERHEAD || box[0] != BOX_FORMAT || box[3] != 0)
+		return false;
+	if (box[1] < BOX_VALUE || box[1] > BOX_EXPORT || box[2] > BOX_SQL_ASCII)
+		return false;
+	if (box[1] == BOX_MASTER_KEY && (box[2] != BOX_BYTES || len != BOX_OVERHEAD + CRYPTO_KEY_LEN))
+		return false;
+	header->kind = (BoxKind) box[1];
+	header->content = (BoxContent) box[2];
+	header->key_version = get_be32(box + 4);
+	memcpy(header->key_id, box + 8, BOX_ID_LEN);
+	memcpy(header->nonce, box + 24, XAES_NONCE_LEN);
+	return true;
+}
+
+static void
+write_header(const BoxHeader *header, uint8_t *box)
+{
+	box[0] = BOX_FORMAT;
+	box[1] = (uint8_t) header->kind;
+	box[2] = (uint8_t) header->content;
+	box[3] = 0;
+	put_be32(box + 4, header->key_version);
+	memcpy(box + 8, header->key_id, BOX_ID_LEN);
+	memcpy(box + 24, header->nonce, XAES_NONCE_LEN);
+}
+
+/* What a box is bound to, as a list of pieces.  Lengths keep ("ab","c") apart from ("a","bc"). */
+typedef struct Binding
+{
+	Bytes		pieces[2 + 2 * MAX_FIELDS];
+	uint8_t		lengths[MAX_FIELDS][4];
+	int			n;
+} Binding;
+
+static bool
+bind(Binding *binding, const uint8_t *box, const Bytes *fields, int nfields)
+{
+	if (nfields > MAX_FIELDS)
+		return false;
+	binding->n = 0;
+	binding->pieces[binding->n++] = (Bytes) {domain, sizeof(domain)};
+	binding->pieces[binding->n++] = (Bytes) {box, BOX_HEADER_LEN};
+	for (int i = 0; i < nfields; i++)
+	{
+		if (fields[i].len > UINT32_MAX)
+			return false;
+		put_be32(binding->lengths[i], (uint32_t) fields[i].len);
+		binding->pieces[binding->n++] = (Bytes) {binding->lengths[i], 4};
+		binding->pieces[binding->n++] = fields[i];
+	}
+	return true;
+}
+
+CryptoResult
+box_seal(XaesKey *key, BoxHeader *header, const Bytes *fields, int nfields,
+		 const uint8_t *plain, size_t len, uint8_t *box)
+{
+	Binding		binding;
+
+	if (!random_public(header->nonce, XAES_NONCE_LEN))
+		return CRYPTO_BROKEN;
+	write_header(header, box);
+	if (!bind(&binding, box, fields, nfields))
+		return CRYPTO_BROKEN;
+	return xaes_seal(key, header->nonce, binding.pieces, binding.n,
+					 plain, len, box + BOX_HEADER_LEN, box + BOX_HEADER_LEN + len);
+}
+
+CryptoResult
+box_open(XaesKey *key, const Bytes *fields, int nfields, const uint8_t *box, size_t len, uint8_t *out)
+{
+	BoxHeader	header;
+	Binding		binding;
+
+	if (!box_parse(box, len, &header) || !bind(&binding, box, fields, nfields))
+		return CRYPTO_MISMATCH;
+	len -= BOX_OVERHEAD;
+	return xaes_open(key, header.nonce, binding.pieces, binding.n,
+					 box + BOX_HEADER_LEN, len, box + BOX_HEADER_LEN + len, out);
+}
