@@ -91,14 +91,18 @@ box_seal(XaesKey *key, BoxHeader *header, const Bytes *fields, int nfields,
 		 const uint8_t *plain, size_t len, uint8_t *box)
 {
 	Binding		binding;
+	CryptoResult result = CRYPTO_BROKEN;
 
-	if (!random_public(header->nonce, XAES_NONCE_LEN))
-		return CRYPTO_BROKEN;
-	write_header(header, box);
-	if (!bind(&binding, box, fields, nfields))
-		return CRYPTO_BROKEN;
-	return xaes_seal(key, header->nonce, binding.pieces, binding.n,
-					 plain, len, box + BOX_HEADER_LEN, box + BOX_HEADER_LEN + len);
+	if (random_public(header->nonce, XAES_NONCE_LEN))
+	{
+		write_header(header, box);
+		if (bind(&binding, box, fields, nfields))
+			result = xaes_seal(key, header->nonce, binding.pieces, binding.n,
+							   plain, len, box + BOX_HEADER_LEN, box + BOX_HEADER_LEN + len);
+	}
+	if (result != CRYPTO_OK)
+		crypto_wipe(box, BOX_OVERHEAD + len);
+	return result;
 }
 
 CryptoResult
@@ -108,7 +112,11 @@ box_open(XaesKey *key, const Bytes *fields, int nfields, const uint8_t *box, siz
 	Binding		binding;
 
 	if (!box_parse(box, len, &header) || !bind(&binding, box, fields, nfields))
+	{
+		if (len > BOX_OVERHEAD)
+			crypto_wipe(out, len - BOX_OVERHEAD);
 		return CRYPTO_MISMATCH;
+	}
 	len -= BOX_OVERHEAD;
 	return xaes_open(key, header.nonce, binding.pieces, binding.n,
 					 box + BOX_HEADER_LEN, len, box + BOX_HEADER_LEN + len, out);

@@ -54,12 +54,16 @@ extern bool box_parse(const uint8_t *box, size_t len, BoxHeader *header);
 
 /*
  * Seals plain into box, which has room for BOX_OVERHEAD + len.  The header's
- * nonce is drawn here.  fields are what the kind binds.
+ * nonce is drawn here.  fields are what the kind binds.  On CRYPTO_BROKEN box
+ * holds zeroes.
  */
 extern CryptoResult box_seal(XaesKey *key, BoxHeader *header, const Bytes *fields, int nfields,
 							 const uint8_t *plain, size_t len, uint8_t *box);
 
-/* Opens a whole box of len bytes into out, which has room for len - BOX_OVERHEAD. */
+/*
+ * Opens a whole box of len bytes into out, which has room for len - BOX_OVERHEAD.
+ * Unless it returns CRYPTO_OK, out holds zeroes.
+ */
 extern CryptoResult box_open(XaesKey *key, const Bytes *fields, int nfields,
 							 const uint8_t *box, size_t len, uint8_t *out);
 
