@@ -38,6 +38,8 @@ make_alphabet(int classes, const char *exclude, size_t nexclude,
 			  char *alphabet, uint8_t *class_of, uint32_t *n)
 {
 	*n = 0;
+	if (classes & ~((1 << NCLASSES) - 1))
+		return false;			/* a class that does not exist is empty, and would never be seen */
 	for (int i = 0; i < NCLASSES; i++)
 	{
 		uint32_t	before = *n;
