@@ -1,28 +1,35 @@
+# secrets: a secret store inside PostgreSQL.
+#
+#   make quickstart   a private server with secrets in it, and a walk through
+#   make test         every suite
+#   make help         the rest
+
 EXTENSION  = secrets
-HERE      := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
+HERE      := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(HERE)/$(EXTENSION).control)
 
 # The rooms, ground floor first.  A room may use only the rooms before it.
 # This one list orders the objects, the install script, the tests and the lint.
-ROOMS = base crypto box keyring store gate kv
+ROOMS = base crypto box keyring store gate kv operate
 
 MODULE_big  = $(EXTENSION)
 OBJS        = src/secrets.o \
               $(foreach r,$(ROOMS),$(patsubst $(HERE)/%.c,%.o,$(sort $(wildcard $(HERE)/src/$(r)/*.c))))
-PG_CPPFLAGS = -I$(HERE)/src
-PG_CFLAGS   = -fvisibility=hidden -Wall -Wextra -Werror -Wno-unused-parameter
+PG_CPPFLAGS = -I$(HERE)/src -DSECRETS_VERSION='"$(EXTVERSION)"'
+PG_CFLAGS   = -fvisibility=hidden -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare
+SHLIB_LINK  = -lcrypto
 
 INSTALL_SQL = $(EXTENSION)--$(EXTVERSION).sql
 DATA_built  = $(INSTALL_SQL)
 DATA        = $(patsubst $(HERE)/%,%,$(wildcard $(HERE)/src/upgrade/$(EXTENSION)--*--*.sql))
 
-REGRESS        = $(foreach r,$(ROOMS),$(notdir $(basename $(wildcard $(HERE)/sql/$(r).sql))))
+REGRESS        = $(foreach r,$(ROOMS) strangers,$(notdir $(basename $(wildcard $(HERE)/sql/$(r).sql))))
 REGRESS_OPTS   = --load-extension=$(EXTENSION)
 ISOLATION      = $(notdir $(basename $(wildcard $(HERE)/test/isolation/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=$(HERE)/test/isolation --load-extension=$(EXTENSION)
 TAP_TESTS      = 1
 PROVE_TESTS    = test/tap/*.pl
-EXTRA_CLEAN    = regression.diffs regression.out results output_iso tmp_check
+EXTRA_CLEAN    = regression.diffs regression.out results output_iso tmp_check build
 
 ifdef VPATH
 $(shell mkdir -p src $(addprefix src/,$(ROOMS)))
@@ -31,6 +38,9 @@ endif
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
+
+# Every object hangs on every header: a house this size is rebuilt in seconds.
+$(OBJS): $(wildcard $(HERE)/src/*/*.h) $(HERE)/$(EXTENSION).control
 
 $(INSTALL_SQL): $(foreach r,$(ROOMS),$(wildcard $(HERE)/src/$(r)/$(r).sql)) $(EXTENSION).control
 	printf '\\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \\quit\n' > $@

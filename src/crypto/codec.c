@@ -97,7 +97,7 @@ base64_decode_key(const char *in, size_t len, uint8_t out[CRYPTO_KEY_LEN])
 }
 
 void
-hex_encode(const uint8_t *in, size_t len, char *out)
+codec_to_hex(const uint8_t *in, size_t len, char *out)
 {
 	static const char digits[] = "0123456789abcdef";
 
@@ -122,7 +122,7 @@ digit16(char c)
 }
 
 bool
-hex_decode(const char *in, size_t len, uint8_t *out)
+codec_from_hex(const char *in, size_t len, uint8_t *out)
 {
 	if (len % 2 != 0)
 		return false;

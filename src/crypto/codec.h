@@ -20,7 +20,7 @@ extern bool base64url_decode(const char *in, size_t len, uint8_t *out, size_t *o
 extern bool base64_decode_key(const char *in, size_t len, uint8_t out[CRYPTO_KEY_LEN]);
 
 /* Two digits a byte, lower case when encoding; out has room for 2 * len + 1. */
-extern void hex_encode(const uint8_t *in, size_t len, char *out);
-extern bool hex_decode(const char *in, size_t len, uint8_t *out);
+extern void codec_to_hex(const uint8_t *in, size_t len, char *out);
+extern bool codec_from_hex(const char *in, size_t len, uint8_t *out);
 
 #endif

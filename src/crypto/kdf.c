@@ -15,7 +15,10 @@ hmac_sha256(const uint8_t *key, size_t keylen, const uint8_t *data, size_t len, 
 {
 	unsigned int got = 0;
 
-	return HMAC(EVP_sha256(), key, (int) keylen, data, len, out, &got) != NULL && got == 32;
+	if (HMAC(EVP_sha256(), key, (int) keylen, data, len, out, &got) != NULL && got == 32)
+		return true;
+	crypto_wipe(out, 32);
+	return false;
 }
 
 bool

@@ -68,7 +68,7 @@ typedef struct Binding
 } Binding;
 
 static bool
-bind(Binding *binding, const uint8_t *box, const Bytes *fields, int nfields)
+bind_to(Binding *binding, const uint8_t *box, const Bytes *fields, int nfields)
 {
 	if (nfields > MAX_FIELDS)
 		return false;
@@ -96,7 +96,7 @@ box_seal(XaesKey *key, BoxHeader *header, const Bytes *fields, int nfields,
 	if (random_public(header->nonce, XAES_NONCE_LEN))
 	{
 		write_header(header, box);
-		if (bind(&binding, box, fields, nfields))
+		if (bind_to(&binding, box, fields, nfields))
 			result = xaes_seal(key, header->nonce, binding.pieces, binding.n,
 							   plain, len, box + BOX_HEADER_LEN, box + BOX_HEADER_LEN + len);
 	}
@@ -111,7 +111,7 @@ box_open(XaesKey *key, const Bytes *fields, int nfields, const uint8_t *box, siz
 	BoxHeader	header;
 	Binding		binding;
 
-	if (!box_parse(box, len, &header) || !bind(&binding, box, fields, nfields))
+	if (!box_parse(box, len, &header) || !bind_to(&binding, box, fields, nfields))
 	{
 		if (len > BOX_OVERHEAD)
 			crypto_wipe(out, len - BOX_OVERHEAD);

@@ -53,7 +53,7 @@ test_xaes(int which)
 	memset(bytes, xaes_vectors[which].key_byte, sizeof(bytes));
 	if ((key = xaes_new(bytes)) == NULL)
 		return false;
-	ok = hex_decode(xaes_vectors[which].answer, 2 * sizeof(want), want)
+	ok = codec_from_hex(xaes_vectors[which].answer, 2 * sizeof(want), want)
 		&& xaes_seal(key, nonce, &aad, 1, plain, 12, got, got + 12) == CRYPTO_OK
 		&& memcmp(want, got, sizeof(want)) == 0
 		&& xaes_open(key, nonce, &aad, 1, want, 12, want + 12, back) == CRYPTO_OK
@@ -75,7 +75,7 @@ test_kdf(void)
 
 	for (int i = 0; i < CRYPTO_KEY_LEN; i++)
 		key[i] = (uint8_t) i;
-	return hex_decode(answer, 64, want)
+	return codec_from_hex(answer, 64, want)
 		&& kdf_subkey(key, "secrets/self-test/v1", got)
 		&& memcmp(want, got, 32) == 0;
 }

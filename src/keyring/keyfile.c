@@ -13,7 +13,7 @@ keyfile_parse(const char *text, size_t len, uint8_t key[CRYPTO_KEY_LEN])
 		if (len > 0 && text[len - 1] == '\r')
 			len--;
 	}
-	if (len == 2 * CRYPTO_KEY_LEN && hex_decode(text, len, key))
+	if (len == 2 * CRYPTO_KEY_LEN && codec_from_hex(text, len, key))
 		return true;
 	if (base64_decode_key(text, len, key))
 		return true;

@@ -458,7 +458,7 @@ from_hex(const char *text, uint8_t *out, size_t room)
 {
 	size_t		len = strcmp(text, "-") == 0 ? 0 : strlen(text) / 2;
 
-	if (!CHECK(len <= room) || (len > 0 && !CHECK(hex_decode(text, 2 * len, out), "%s", text)))
+	if (!CHECK(len <= room) || (len > 0 && !CHECK(codec_from_hex(text, 2 * len, out), "%s", text)))
 		exit(1);
 	return len;
 }

@@ -150,17 +150,17 @@ hex(void)
 
 	for (int i = 0; i < 256; i++)
 		all[i] = (uint8_t) i;
-	hex_encode(all, sizeof(all), text);
+	codec_to_hex(all, sizeof(all), text);
 	CHECK(strlen(text) == 512 && strspn(text, "0123456789abcdef") == 512);
 	CHECK(strncmp(text, "000102030405060708090a0b0c0d0e0f10", 34) == 0);
-	CHECK(hex_decode(text, 512, back) && memcmp(all, back, sizeof(all)) == 0);
+	CHECK(codec_from_hex(text, 512, back) && memcmp(all, back, sizeof(all)) == 0);
 	for (char *c = text; *c; c++)
 		if (*c >= 'a')
 			*c = (char) (*c - 'a' + 'A');
-	CHECK(hex_decode(text, 512, back) && memcmp(all, back, sizeof(all)) == 0);
-	CHECK(!hex_decode(text, 511, back));
-	hex_encode(all, 0, text);
-	CHECK(text[0] == '\0' && hex_decode(text, 0, back));
+	CHECK(codec_from_hex(text, 512, back) && memcmp(all, back, sizeof(all)) == 0);
+	CHECK(!codec_from_hex(text, 511, back));
+	codec_to_hex(all, 0, text);
+	CHECK(text[0] == '\0' && codec_from_hex(text, 0, back));
 	free(text);
 
 	for (int c = 0; c < 256; c++)
@@ -169,7 +169,7 @@ hex(void)
 			char		pair[] = "00";
 
 			pair[at] = (char) c;
-			CHECK(hex_decode(pair, 2, back) == (c != 0 && strchr("0123456789abcdefABCDEF", c) != NULL), "byte %d", c);
+			CHECK(codec_from_hex(pair, 2, back) == (c != 0 && strchr("0123456789abcdefABCDEF", c) != NULL), "byte %d", c);
 		}
 }
 

@@ -53,7 +53,7 @@ read_field(char **line)
 	if (strcmp(text, "-") != 0)
 		field.len = strlen(text) / 2;
 	field.data = malloc(field.len > 0 ? field.len : 1);
-	if (field.len > 0 && !hex_decode(text, 2 * field.len, field.data))
+	if (field.len > 0 && !codec_from_hex(text, 2 * field.len, field.data))
 		abort();
 	return field;
 }

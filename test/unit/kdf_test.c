@@ -13,10 +13,10 @@ check_vector(const char *key_text, const char *label, const char *mac_text, cons
 	uint8_t		want[32];
 	uint8_t		got[32];
 
-	CHECK(hex_decode(key_text, 64, key));
-	CHECK(hex_decode(mac_text, 64, want) && kdf_mac(key, label, got));
+	CHECK(codec_from_hex(key_text, 64, key));
+	CHECK(codec_from_hex(mac_text, 64, want) && kdf_mac(key, label, got));
 	CHECK(memcmp(want, got, 32) == 0, "mac for %s", label);
-	CHECK(hex_decode(subkey_text, 64, want) && kdf_subkey(key, label, got));
+	CHECK(codec_from_hex(subkey_text, 64, want) && kdf_subkey(key, label, got));
 	CHECK(memcmp(want, got, 32) == 0, "subkey for %s", label);
 }
 

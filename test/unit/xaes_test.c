@@ -18,7 +18,7 @@ check_hex(const uint8_t *got, size_t len, const char *want)
 {
 	char		text[2 * 256 + 1];
 
-	hex_encode(got, len, text);
+	codec_to_hex(got, len, text);
 	CHECK(strcmp(text, want) == 0, "%s, but should be %s", text, want);
 }
 

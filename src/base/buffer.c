@@ -1,0 +1,75 @@
+/*
+ * base/buffer.c
+ */
+#include "postgres.h"
+
+#include "storage/shmem.h"
+#include "utils/memutils.h"
+
+#include "base/buffer.h"
+
+struct SecretBuffer
+{
+	MemoryContextCallback on_reset;
+	MemoryContext context;
+	Size		capacity;
+	Size		len;
+	char		data[FLEXIBLE_ARRAY_MEMBER];
+};
+
+static uint64 wipes = 0;
+
+static void
+wipe(void *arg)
+{
+	SecretBuffer *buf = arg;
+
+	explicit_bzero(buf->data, buf->capacity);
+	wipes++;
+}
+
+SecretBuffer *
+buffer_alloc(Size capacity)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "secret buffer", ALLOCSET_SMALL_SIZES);
+	SecretBuffer *buf = MemoryContextAlloc(context, add_size(offsetof(SecretBuffer, data), capacity));
+
+	buf->context = context;
+	buf->capacity = capacity;
+	buf->len = capacity;
+	buf->on_reset.func = wipe;
+	buf->on_reset.arg = buf;
+	MemoryContextRegisterResetCallback(context, &buf->on_reset);
+	return buf;
+}
+
+char *
+buffer_data(SecretBuffer *buf)
+{
+	return buf->data;
+}
+
+Size
+buffer_len(SecretBuffer *buf)
+{
+	return buf->len;
+}
+
+void
+buffer_set_len(SecretBuffer *buf, Size len)
+{
+	Assert(len <= buf->capacity);
+	buf->len = len;
+}
+
+void
+buffer_free(SecretBuffer *buf)
+{
+	MemoryContextDelete(buf->context);
+}
+
+uint64
+buffer_wipes(void)
+{
+	return wipes;
+}

@@ -1,0 +1,26 @@
+/*
+ * base/buffer.h: memory for plaintext, which wipes itself.
+ *
+ * A buffer lives in a memory context of its own, a child of the current one.
+ * It is zeroed when it is freed, and when the parent is reset or deleted: on
+ * return, on ERROR, at the end of the transaction.
+ */
+#ifndef SECRETS_BASE_BUFFER_H
+#define SECRETS_BASE_BUFFER_H
+
+typedef struct SecretBuffer SecretBuffer;
+
+extern SecretBuffer *buffer_alloc(Size capacity);
+extern char *buffer_data(SecretBuffer *buf);
+
+/* How many bytes are in use; at first the whole capacity. */
+extern Size buffer_len(SecretBuffer *buf);
+extern void buffer_set_len(SecretBuffer *buf, Size len);
+
+/* Wipes and frees. */
+extern void buffer_free(SecretBuffer *buf);
+
+/* How many buffers this process has wiped: for tests. */
+extern uint64 buffer_wipes(void);
+
+#endif

@@ -1,0 +1,147 @@
+/*
+ * base/catalog.c
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "miscadmin.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+#include "access/table.h"
+
+#include "base/catalog.h"
+#include "base/refuse.h"
+
+static const char *const names[NUM_CATALOGS] = {
+	[CATALOG_MASTER_KEY] = "master_key",
+	[CATALOG_MASTER_KEY_PKEY] = "master_key_pkey",
+	[CATALOG_ROOT_KEY] = "root_key",
+	[CATALOG_SECRET] = "secret",
+	[CATALOG_SECRET_NAME] = "secret_name",
+	[CATALOG_VERSION] = "version",
+	[CATALOG_VERSION_PKEY] = "version_pkey",
+	[CATALOG_STAGE] = "stage",
+	[CATALOG_STAGE_PKEY] = "stage_pkey",
+};
+
+static Oid	oids[NUM_CATALOGS];
+static Oid	owner = InvalidOid;
+
+static void
+forget(void)
+{
+	memset(oids, 0, sizeof(oids));
+	owner = InvalidOid;
+}
+
+/* One of ours was altered or dropped, or the whole cache is off. */
+static void
+on_relation_change(Datum arg, Oid relid)
+{
+	if (relid == InvalidOid)
+	{
+		forget();
+		return;
+	}
+	for (int i = 0; i < NUM_CATALOGS; i++)
+		if (oids[i] == relid)
+		{
+			forget();
+			return;
+		}
+}
+
+void
+catalog_init(void)
+{
+	CacheRegisterRelcacheCallback(on_relation_change, (Datum) 0);
+}
+
+Oid
+catalog_oid_or_none(Catalog which)
+{
+	if (!OidIsValid(oids[which]))
+	{
+		Oid			schema = get_namespace_oid("secrets_catalog", true);
+
+		if (!OidIsValid(schema))
+			return InvalidOid;
+		oids[which] = get_relname_relid(names[which], schema);
+	}
+	return oids[which];
+}
+
+Oid
+catalog_oid(Catalog which)
+{
+	Oid			oid = catalog_oid_or_none(which);
+
+	if (!OidIsValid(oid))
+		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			   errmsg("the catalogs of extension \"secrets\" are not in this database"),
+			   errhint("CREATE EXTENSION secrets."));
+	return oid;
+}
+
+bool
+catalog_is_table(Oid relid)
+{
+	static const Catalog tables[] = {
+		CATALOG_SECRET, CATALOG_VERSION, CATALOG_STAGE, CATALOG_MASTER_KEY, CATALOG_ROOT_KEY
+	};
+
+	for (int i = 0; i < lengthof(tables); i++)
+		if (catalog_oid_or_none(tables[i]) == relid)
+			return true;
+	return false;
+}
+
+static Oid
+catalog_owner(void)
+{
+	if (!OidIsValid(owner))
+	{
+		Relation	rel = table_open(catalog_oid(CATALOG_SECRET), AccessShareLock);
+
+		owner = rel->rd_rel->relowner;
+		table_close(rel, AccessShareLock);
+	}
+	return owner;
+}
+
+Caller
+as_owner(void)
+{
+	Caller		caller;
+
+	GetUserIdAndSecContext(&caller.role, &caller.context);
+	SetUserIdAndSecContext(catalog_owner(), caller.context | SECURITY_LOCAL_USERID_CHANGE);
+	return caller;
+}
+
+void
+as_caller(Caller caller)
+{
+	SetUserIdAndSecContext(caller.role, caller.context);
+}
+
+uint64
+statement_run(Statement *statement, Datum *values, const char *nulls, long max_rows)
+{
+	int			rc;
+
+	if (statement->plan == NULL)
+	{
+		SPIPlanPtr	plan = SPI_prepare(statement->sql, statement->nargs, statement->argtypes);
+
+		if (plan == NULL || SPI_keepplan(plan) != 0)
+			elog(ERROR, "could not prepare a statement on the catalogs: %s", SPI_result_code_string(SPI_result));
+		statement->plan = plan;
+	}
+	rc = SPI_execute_plan(statement->plan, values, nulls, false, max_rows);
+	if (rc < 0)
+		elog(ERROR, "could not run a statement on the catalogs: %s", SPI_result_code_string(rc));
+	return SPI_processed;
+}

@@ -1,0 +1,76 @@
+/*
+ * base/catalog.h: where our catalogs are, and acting as their owner.
+ */
+#ifndef SECRETS_BASE_CATALOG_H
+#define SECRETS_BASE_CATALOG_H
+
+#include "executor/spi.h"
+
+/* In the order of the names in catalog.c. */
+typedef enum Catalog
+{
+	CATALOG_MASTER_KEY,
+	CATALOG_MASTER_KEY_PKEY,
+	CATALOG_ROOT_KEY,
+	CATALOG_SECRET,
+	CATALOG_SECRET_NAME,		/* unique index on the names of what is not deleted */
+	CATALOG_VERSION,
+	CATALOG_VERSION_PKEY,
+	CATALOG_STAGE,
+	CATALOG_STAGE_PKEY,
+	NUM_CATALOGS
+} Catalog;
+
+extern void catalog_init(void);
+
+/* The relation's OID, from a cache that follows DROP EXTENSION and CREATE EXTENSION. */
+extern Oid	catalog_oid(Catalog which);
+
+/* InvalidOid where the extension is not installed in this database. */
+extern Oid	catalog_oid_or_none(Catalog which);
+
+/* True for a table of ours (not for an index). */
+extern bool catalog_is_table(Oid relid);
+
+/*
+ * Changes go through SPI as the owner of the catalogs, so that triggers see
+ * them whoever makes them.  Between as_owner() and as_caller() the caller's
+ * identity is set aside; an error puts it back as it does for any function.
+ */
+typedef struct Caller
+{
+	Oid			role;
+	int			context;
+} Caller;
+
+extern Caller as_owner(void);
+extern void as_caller(Caller caller);
+
+/*
+ * One statement with its plan, kept for the session.  The text names every
+ * object and every operator with its schema: the caller's search_path decides
+ * nothing.
+ */
+typedef struct Statement
+{
+	const char *sql;
+	int			nargs;
+	Oid			argtypes[20];
+	SPIPlanPtr	plan;
+} Statement;
+
+/* STATEMENT("SELECT ... $1", 1, {TEXTOID}) */
+#define STATEMENT(text, n, ...) {.sql = (text), .nargs = (n), .argtypes = __VA_ARGS__}
+
+/* For the texts of statements. */
+#define EQ " OPERATOR(pg_catalog.=) "
+#define NE " OPERATOR(pg_catalog.<>) "
+#define LE " OPERATOR(pg_catalog.<=) "
+
+/*
+ * Runs it inside an SPI connection; nulls may be NULL.  Returns the number of
+ * rows; they are in SPI_tuptable.  max_rows 0: all.
+ */
+extern uint64 statement_run(Statement *statement, Datum *values, const char *nulls, long max_rows);
+
+#endif

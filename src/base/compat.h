@@ -1,0 +1,41 @@
+/*
+ * base/compat.h: every difference between PostgreSQL 14 and 18, and only here.
+ */
+#ifndef SECRETS_BASE_COMPAT_H
+#define SECRETS_BASE_COMPAT_H
+
+#include "fmgr.h"
+
+/*
+ * From 16 on PGXS hides symbols and PGDLLEXPORT shows them.  Before, we hide
+ * them ourselves (-fvisibility=hidden), and PGDLLEXPORT says nothing.
+ */
+#if PG_VERSION_NUM < 160000
+#undef PGDLLEXPORT
+#define PGDLLEXPORT __attribute__((visibility("default")))
+#define SECRETS_FUNCTION(name) PGDLLEXPORT PG_FUNCTION_INFO_V1(name)
+#else
+#define SECRETS_FUNCTION(name) PG_FUNCTION_INFO_V1(name)
+#endif
+
+/* 14 asks for shared memory in _PG_init, 15 and later in a hook. */
+#define HAVE_SHMEM_REQUEST_HOOK (PG_VERSION_NUM >= 150000)
+
+/* 14 has only the function that warns of unknown settings; 15 reserves the prefix. */
+#if PG_VERSION_NUM < 150000
+#define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
+/* 18 wants to know where a module comes from. */
+#if PG_VERSION_NUM >= 180000
+#define SECRETS_MODULE_MAGIC(version_text) PG_MODULE_MAGIC_EXT(.name = "secrets", .version = version_text)
+#else
+#define SECRETS_MODULE_MAGIC(version_text) PG_MODULE_MAGIC
+#endif
+
+/* Materialised sets: the helper got its final name in 15. */
+#if PG_VERSION_NUM < 150000
+#define InitMaterializedSRF(fcinfo, flags) SetSingleFuncCall(fcinfo, flags)
+#endif
+
+#endif

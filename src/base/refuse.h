@@ -1,0 +1,33 @@
+/*
+ * base/refuse.h: words of refusal.
+ *
+ * A value is in no message, and neither is input that may be one: arguments get
+ * swapped, and a bad name is often a good password.  So no message quotes its
+ * input, and the statement and the context, which do, are kept out of the
+ * log line of every error of ours.
+ */
+#ifndef SECRETS_BASE_REFUSE_H
+#define SECRETS_BASE_REFUSE_H
+
+#include "utils/elog.h"
+
+/* REFUSE(ERRCODE_..., errmsg("..."), errhint("...")) */
+#define REFUSE(sqlstate, ...) \
+	ereport(ERROR, (errcode(sqlstate), errhidestmt(true), errhidecontext(true), __VA_ARGS__))
+
+/* The contract's "check-and-set lost", 40002. */
+#define ERRCODE_LOST_UPDATE ERRCODE_T_R_INTEGRITY_CONSTRAINT_VIOLATION
+
+extern void refuse_null(const char *argument) pg_attribute_noreturn();
+extern void refuse_crypto(void) pg_attribute_noreturn();
+
+/*
+ * While a value is in hand, errors carry no context: callers' context callbacks
+ * print bound parameters ("unnamed portal with parameters") and the line that
+ * COPY is at, to the log and to the client.  Undone by unhush(), or by the
+ * error itself, whose catcher puts its own callbacks back.
+ */
+extern ErrorContextCallback *hush(void);
+extern void unhush(ErrorContextCallback *callbacks);
+
+#endif

@@ -1,0 +1,387 @@
+/*
+ * keyring/keyring.c: which key, made ready, and the two verbs.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+
+#include "base/refuse.h"
+#include "crypto/codec.h"
+#include "crypto/kdf.h"
+#include "keyring/keyring.h"
+#include "keyring/rootkey.h"
+
+static char *root_key_setting = NULL;
+static bool crypto_works = false;
+
+/*
+ * Master keys made ready, this process's own.  They are as secret as the keys:
+ * those of an older generation are freed before anything else is done.
+ */
+#define READY_SLOTS 8
+
+typedef struct ReadyKey
+{
+	uint8_t		id[BOX_ID_LEN];
+	XaesKey    *key;
+} ReadyKey;
+
+static ReadyKey ready_keys[READY_SLOTS];
+static int	ready_next = 0;
+static uint64 ready_generation = 0;
+
+const char *
+keyring_root_key_setting(void)
+{
+	return root_key_setting;
+}
+
+bool
+keyring_crypto_works(void)
+{
+	return crypto_works;
+}
+
+void
+keyring_init(void)
+{
+	crypto_works = crypto_self_test();
+
+	DefineCustomStringVariable("secrets.root_key",
+							   "Where the root key is: file:/path, or command:/path argument ...",
+							   "A place, never the key. It is read when the server starts and by secrets.unseal(); "
+							   "empty means sealed. Keep it outside the data directory, and a copy of it elsewhere: "
+							   "without the root key no backup can be read.",
+							   &root_key_setting, "", PGC_SIGHUP,
+							   GUC_SUPERUSER_ONLY | GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
+	page_init();
+}
+
+void
+keyring_require_open(void)
+{
+	switch (page_state())
+	{
+		case PAGE_READY:
+			return;
+		case PAGE_ABSENT:
+			REFUSE(ERRCODE_SYSTEM_ERROR,
+				   errmsg("secrets is not loaded"),
+				   errhint("Add 'secrets' to shared_preload_libraries in postgresql.conf, "
+						   "set secrets.root_key there too, and restart the server."));
+			break;
+		case PAGE_SEALED:
+			REFUSE(ERRCODE_SYSTEM_ERROR,
+				   errmsg("secrets is sealed"),
+				   superuser() ? errdetail("%s.", page_why()) : 0,
+				   errhint("SELECT * FROM secrets.status() says why; when the root key is in its place, "
+						   "SELECT secrets.unseal()."));
+	}
+}
+
+char *
+keyring_root_id(void)
+{
+	RootKey		root;
+	uint64		generation;
+	char	   *id;
+
+	if (!page_get_root(&root, &generation))
+		return NULL;
+	id = palloc(ROOT_ID_HEX_LEN + 1);
+	codec_to_hex(root.id, ROOT_ID_LEN, id);
+	crypto_wipe(&root, sizeof(root));
+	return id;
+}
+
+char *
+keyring_wrap_root_id(const SealedBox *wrap)
+{
+	char	   *id = palloc(ROOT_ID_HEX_LEN + 1);
+
+	/* The key id of a wrap's header begins with the root key's. */
+	codec_to_hex((const uint8_t *) VARDATA_ANY(wrap) + 8, ROOT_ID_LEN, id);
+	return id;
+}
+
+/* ---- master keys, ready for use ---- */
+
+static void
+drop_old_generation(void)
+{
+	uint64		generation = page_generation();
+
+	if (generation == ready_generation)
+		return;
+	for (int i = 0; i < READY_SLOTS; i++)
+	{
+		xaes_free(ready_keys[i].key);
+		ready_keys[i].key = NULL;
+	}
+	ready_generation = generation;
+}
+
+static XaesKey *
+find_ready(const uint8_t id[BOX_ID_LEN])
+{
+	for (int i = 0; i < READY_SLOTS; i++)
+		if (ready_keys[i].key && memcmp(ready_keys[i].id, id, BOX_ID_LEN) == 0)
+			return ready_keys[i].key;
+	return NULL;
+}
+
+/* Values are not sealed under the master key itself but under its subkey for values. */
+static XaesKey *
+make_ready(const uint8_t id[BOX_ID_LEN], const uint8_t master[CRYPTO_KEY_LEN])
+{
+	ReadyKey   *slot = &ready_keys[ready_next];
+	uint8_t		subkey[CRYPTO_KEY_LEN];
+	XaesKey    *key = NULL;
+
+	if (kdf_subkey(master, "secrets/values/v1", subkey))
+		key = xaes_new(subkey);
+	crypto_wipe(subkey, sizeof(subkey));
+	if (key == NULL)
+		refuse_crypto();
+
+	ready_next = (ready_next + 1) % READY_SLOTS;
+	xaes_free(slot->key);
+	slot->key = key;
+	memcpy(slot->id, id, BOX_ID_LEN);
+	return key;
+}
+
+/* From its row: unwrapped, and kept for the other processes.  False: the root key here is not its. */
+static bool
+unwrap_row(const MasterRow *row, uint8_t master[CRYPTO_KEY_LEN])
+{
+	RootKey    *root = (RootKey *) buffer_data(buffer_alloc(sizeof(RootKey)));
+	uint64		generation;
+
+	rootkey_require(root, &generation);
+	if (!master_unwrap(root, row, master))
+		refuse_wrong_root(root, row);
+	page_keep_master(row->id, master, generation);
+	return true;
+}
+
+/* The key of that id, or NULL where this database has none such.  row: if it is at hand already. */
+static XaesKey *
+get_key(const uint8_t id[BOX_ID_LEN], const MasterRow *row)
+{
+	MemoryContext scratch;
+	MemoryContext before;
+	MasterRow	found;
+	uint8_t    *master;
+	XaesKey    *key;
+
+	keyring_require_open();
+	drop_old_generation();
+	if ((key = find_ready(id)) != NULL)
+		return key;
+
+	scratch = AllocSetContextCreate(CurrentMemoryContext, "secrets master key", ALLOCSET_SMALL_SIZES);
+	before = MemoryContextSwitchTo(scratch);
+	master = (uint8_t *) buffer_data(buffer_alloc(CRYPTO_KEY_LEN));
+	if (page_find_master(id, master)
+		|| (row && unwrap_row(row, master))
+		|| (!row && master_find(id, &found) && unwrap_row(&found, master)))
+		key = make_ready(id, master);
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(scratch);
+	return key;
+}
+
+/*
+ * The row that seals now.  It is read each time, not remembered: what this
+ * process made and rolled back, or what somebody deleted, must not seal
+ * anything.  The first writer of a database makes the first key.
+ */
+static void
+get_sealing_row(MasterRow *row)
+{
+	RootKey    *root;
+	uint64		generation;
+
+	if (master_find_newest(row))
+		return;
+	master_lock();
+	if (master_find_newest(row))
+		return;
+	root = (RootKey *) buffer_data(buffer_alloc(sizeof(RootKey)));
+	rootkey_require(root, &generation);
+	master_create(root, 1, row);
+}
+
+static XaesKey *
+get_sealing_key(BoxHeader *header)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "secrets sealing key", ALLOCSET_SMALL_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(scratch);
+	MasterRow	row;
+	XaesKey    *key;
+
+	keyring_require_open();
+	get_sealing_row(&row);
+	key = get_key(row.id, &row);
+	header->key_version = (uint32_t) row.version;
+	memcpy(header->key_id, row.id, BOX_ID_LEN);
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(scratch);
+	return key;
+}
+
+/* ---- the two verbs ---- */
+
+SealedBox *
+keyring_seal_box(const GatePass *pass, BoxKind kind, BoxContent content,
+				 const Bytes *fields, int nfields, const char *plain, Size len)
+{
+	BoxHeader	header = {.kind = kind,.content = content};
+	XaesKey    *key = get_sealing_key(&header);
+	SealedBox  *box = box_alloc(len);
+
+	Assert(pass->granted);
+	if (box_seal(key, &header, fields, nfields, (const uint8_t *) plain, len, (uint8_t *) VARDATA(box)) != CRYPTO_OK)
+		refuse_crypto();
+	return box;
+}
+
+OpenResult
+keyring_try_open_box(const GatePass *pass, const SealedBox *box,
+					 const Bytes *fields, int nfields, SecretBuffer **plain)
+{
+	const uint8_t *bytes = (const uint8_t *) VARDATA_ANY(box);
+	Size		len = VARSIZE_ANY_EXHDR(box);
+	BoxHeader	header;
+	XaesKey    *key;
+	SecretBuffer *buf;
+
+	Assert(pass->granted);
+	if (!box_parse(bytes, len, &header))
+		return OPEN_DIFFERENT;
+	if ((key = get_key(header.key_id, NULL)) == NULL)
+		return OPEN_NO_KEY;
+	buf = buffer_alloc(len - BOX_OVERHEAD);
+	switch (box_open(key, fields, nfields, bytes, len, (uint8_t *) buffer_data(buf)))
+	{
+		case CRYPTO_OK:
+			*plain = buf;
+			return OPEN_OK;
+		case CRYPTO_MISMATCH:
+			buffer_free(buf);
+			return OPEN_DIFFERENT;
+		case CRYPTO_BROKEN:
+			break;
+	}
+	refuse_crypto();
+}
+
+void
+keyring_refuse_box(OpenResult result, const SealedBox *box)
+{
+	char		id[2 * BOX_ID_LEN + 1];
+
+	codec_to_hex((const uint8_t *) VARDATA_ANY(box) + 8, BOX_ID_LEN, id);
+	REFUSE(ERRCODE_DATA_CORRUPTED,
+		   errmsg("the stored value does not verify"),
+		   errdetail("It names master key %s.", id),
+		   errdetail_log("It names master key %s, which %s.", id,
+						 result == OPEN_NO_KEY ? "is not in this database" : "is here, and its tag does not match"),
+		   errhint("It was changed, moved or restored outside this extension; "
+				   "secrets.put() stores a new version, an older one may be whole."));
+}
+
+/* ---- the keys themselves ---- */
+
+bool
+keyring_sealing_key(uint8_t id[BOX_ID_LEN], int64 *version)
+{
+	MasterRow	row;
+
+	if (!master_find_newest(&row))
+		return false;
+	memcpy(id, row.id, BOX_ID_LEN);
+	*version = row.version;
+	return true;
+}
+
+int64
+keyring_rotate(const GatePass *pass)
+{
+	RootKey    *root = (RootKey *) buffer_data(buffer_alloc(sizeof(RootKey)));
+	uint8_t    *old = (uint8_t *) buffer_data(buffer_alloc(CRYPTO_KEY_LEN));
+	uint64		generation;
+	MasterRow	newest;
+	MasterRow	row;
+	int64		version = 1;
+
+	Assert(pass->granted);
+	rootkey_require(root, &generation);
+	master_lock();
+	if (master_find_newest(&newest))
+	{
+		if (!master_unwrap(root, &newest, old))
+			refuse_wrong_root(root, &newest);
+		version = newest.version + 1;
+	}
+	if (version > PG_UINT32_MAX)
+		REFUSE(ERRCODE_PROGRAM_LIMIT_EXCEEDED, errmsg("too many master keys"));
+	master_create(root, version, &row);
+	return version;
+}
+
+void
+keyring_seal(const GatePass *pass)
+{
+	Assert(pass->granted);
+	if (page_state() == PAGE_ABSENT)
+		keyring_require_open();
+	page_seal();
+	drop_old_generation();
+}
+
+bool
+keyring_unseal(const GatePass *pass)
+{
+	bool		ok;
+
+	Assert(pass->granted);
+	if (page_state() == PAGE_ABSENT)
+		keyring_require_open();
+	ok = page_unseal(root_key_setting);
+	drop_old_generation();
+	CHECK_FOR_INTERRUPTS();
+	return ok;
+}
+
+void
+keyring_get_status(KeyringStatus *status)
+{
+	MasterRow	row;
+	uint8_t		root_id[ROOT_ID_LEN];
+
+	memset(status, 0, sizeof(*status));
+	status->root_id = keyring_root_id();
+	status->source = page_source();
+	status->why = page_why();
+	status->state = page_state() == PAGE_READY ? "ready" : "sealed";
+	if (page_state() == PAGE_ABSENT)
+	{
+		status->state = "no_preload";
+		status->why = pstrdup("secrets is not in shared_preload_libraries");
+	}
+	status->has_master = master_find_newest(&row);
+	if (!status->has_master)
+		return;
+	status->master_version = row.version;
+	memcpy(status->master_id, row.id, BOX_ID_LEN);
+	if (status->root_id && codec_from_hex(status->root_id, ROOT_ID_HEX_LEN, root_id) && master_wrap_of(&row, root_id) < 0)
+	{
+		status->state = "sealed";
+		status->why = psprintf("wrong root key: %s", describe_wrong_root(root_id, &row));
+	}
+}

@@ -1,0 +1,42 @@
+/*
+ * kv/common.h: what the verbs share, inside the room.
+ */
+#ifndef SECRETS_KV_COMMON_H
+#define SECRETS_KV_COMMON_H
+
+#include "gate/gate.h"
+#include "kv/kv.h"
+
+#define KIND_SECRET "secret"
+
+/* 22023, quoting nothing. */
+extern void check_name(const char *name);
+extern void check_pattern(const char *pattern);
+extern void check_stage(const char *stage);
+
+/* 22023 or 54000 for what metadata may not be; then into the row. */
+extern void check_metadata(const Metadata *metadata);
+extern void apply_metadata(const Metadata *metadata, Secret *secret);
+
+/* Locked and alive and a plain secret, or 42704, 42809. */
+extern void lock_secret(const char *name, LockStrength strength, Secret *secret);
+extern void require_plain_secret(const Secret *secret);
+
+extern bool is_expired(const Secret *secret);
+
+/* 55000 unless the secret may be written: not expired, or about to get a new end. */
+extern void require_unexpired(const Secret *secret, const Metadata *metadata);
+
+extern void refuse_no_secret(void) pg_attribute_noreturn();
+extern void refuse_no_version(void) pg_attribute_noreturn();
+
+/* Under the lock: the next version, current from now on.  Writes secret and version, prunes, notifies. */
+extern int64 add_version(const GatePass *pass, Secret *secret, const Plain *plain, const pg_uuid_t *request_id);
+
+/* Seals what is in all the versions again, under the secret's name as it is in the struct. */
+extern void reseal_versions(const GatePass *pass, const char *old_name, const Secret *secret);
+
+/* To who watches, at commit. */
+extern void notify_watchers(const Secret *secret, int64 version, const char *event);
+
+#endif

@@ -1,0 +1,357 @@
+/*
+ * kv/read.c: giving values out.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "base/refuse.h"
+#include "kv/common.h"
+#include "kv/json.h"
+#include "store/name.h"
+
+/* ---- one ---- */
+
+/* Which version is meant; false: no such stage. */
+static bool
+choose_version(const ReadRequest *request, const Secret *secret, Snapshot snapshot, int64 *version)
+{
+	*version = request->version;
+	if (*version != NO_VERSION)
+		return true;
+	return store_find_stage(secret, request->stage ? request->stage : "current", snapshot, version);
+}
+
+/* Why a version that is there may not be given out; NULL where it may. */
+static const char *
+find_problem(const Secret *secret, const Version *version)
+{
+	if (secret->disabled)
+		return "disabled";
+	if (is_expired(secret))
+		return "expired";
+	if (version->value == NULL)
+		return "destroyed";
+	if (version->disabled)
+		return "version disabled";
+	return NULL;
+}
+
+static void
+refuse_problem(const char *problem)
+{
+	if (problem)
+		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, errmsg("the secret cannot be read: %s", problem));
+}
+
+/*
+ * Finds, checks and opens under one snapshot: a secret and its version read
+ * under two would look like tampering when a rename comes between.
+ * False: 42704, if the request says so.
+ */
+static bool
+read_one(const ReadRequest *request, Secret *secret, Plain *plain)
+{
+	GatePass	pass;
+	Snapshot	snapshot;
+	Version		version;
+	int64		number;
+	bool		has_secret;
+	bool		has_version = false;
+
+	check_name(request->name);
+	if (request->stage)
+		check_stage(request->stage);
+	pass = gate_require(PRIV_READ, request->name);
+
+	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	has_secret = store_find(request->name, snapshot, secret);
+	if (has_secret)
+	{
+		require_plain_secret(secret);
+		has_version = choose_version(request, secret, snapshot, &number)
+			&& store_find_version(secret, number, snapshot, &version);
+	}
+	UnregisterSnapshot(snapshot);
+
+	if (!has_version && request->missing_ok)
+		return false;
+	if (!has_secret)
+		refuse_no_secret();
+	if (!has_version && request->stage)
+		REFUSE(ERRCODE_UNDEFINED_OBJECT, errmsg("no such stage of this secret"));
+	if (!has_version)
+		refuse_no_version();
+	refuse_problem(find_problem(secret, &version));
+	*plain = value_open(&pass, secret, &version);
+	return true;
+}
+
+/*
+ * get('a', 'previous') means a field, and is often meant as a stage; and a
+ * number as a version.  Whether to say so is looked up only when it failed.
+ */
+static int
+hint_at_stage(const Secret *secret, const text *field)
+{
+	char	   *word = text_to_cstring(field);
+	Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	Version		version;
+	int64		number;
+	bool		is_stage;
+	bool		is_version;
+	char	   *end;
+
+	is_stage = stage_is_valid(word, strlen(word)) && store_find_stage(secret, word, snapshot, &number);
+	errno = 0;
+	number = strtoll(word, &end, 10);
+	is_version = errno == 0 && end != word && *end == '\0' && store_find_version(secret, number, snapshot, &version);
+	UnregisterSnapshot(snapshot);
+	if (is_stage)
+		return errhint("There is a stage of that name: stage => '...'.");
+	if (is_version)
+		return errhint("There is a version of that number: version => ....");
+	return 0;
+}
+
+static void pg_attribute_noreturn()
+refuse_no_field(JsonResult result, const Secret *secret, const text *field)
+{
+	if (result == JSON_UNTRANSLATABLE)
+		REFUSE(ERRCODE_UNTRANSLATABLE_CHARACTER,
+			   errmsg("the field has a character that PostgreSQL cannot store in text"));
+	if (result == JSON_NO_FIELD)
+		REFUSE(ERRCODE_SQL_JSON_MEMBER_NOT_FOUND,
+			   errmsg("the value has no such field"), hint_at_stage(secret, field));
+	REFUSE(ERRCODE_SQL_JSON_OBJECT_NOT_FOUND,
+		   errmsg("the value is not a JSON object, so it has no fields"), hint_at_stage(secret, field));
+}
+
+/* *plain becomes the field's text.  Anything but JSON_OK leaves it as it is. */
+static JsonResult
+pick_field(Plain *plain, const text *field)
+{
+	JsonText	json = {buffer_data(plain->bytes), buffer_len(plain->bytes)};
+	Plain		name = value_from_text(field);
+	JsonText	key = {buffer_data(name.bytes), buffer_len(name.bytes)};
+	SecretBuffer *out = buffer_alloc(json.len);
+	size_t		len = 0;
+	JsonResult	result = JSON_NOT_OBJECT;
+
+	if (plain->content != BOX_BYTES)
+		result = json_get_field(json, key, buffer_data(out), &len);
+	buffer_free(name.bytes);
+	if (result != JSON_OK)
+	{
+		buffer_free(out);
+		return result;
+	}
+	buffer_free(plain->bytes);
+	buffer_set_len(out, len);
+	plain->bytes = out;
+	return JSON_OK;
+}
+
+bool
+kv_get(const ReadRequest *request, text **value)
+{
+	Secret		secret;
+	Plain		plain;
+
+	if (!read_one(request, &secret, &plain))
+		return false;
+	if (request->field)
+	{
+		JsonResult	result = pick_field(&plain, request->field);
+
+		if (result == JSON_NULL_FIELD || (result == JSON_NO_FIELD && request->missing_ok))
+		{
+			buffer_free(plain.bytes);
+			return false;
+		}
+		if (result != JSON_OK)
+			refuse_no_field(result, &secret, request->field);
+	}
+	*value = value_to_text(&plain);
+	buffer_free(plain.bytes);
+	return true;
+}
+
+bytea *
+kv_get_bytes(const ReadRequest *request)
+{
+	Secret		secret;
+	Plain		plain;
+	bytea	   *value;
+
+	(void) read_one(request, &secret, &plain);
+	value = value_to_bytes(&plain);
+	buffer_free(plain.bytes);
+	return value;
+}
+
+int64
+kv_current_version(const char *name)
+{
+	Snapshot	snapshot;
+	Secret		secret;
+	bool		found;
+
+	check_name(name);
+	(void) gate_require(PRIV_LIST, name);
+	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	found = store_find(name, snapshot, &secret);
+	UnregisterSnapshot(snapshot);
+	if (!found)
+		refuse_no_secret();
+	if (secret.current_version == NO_VERSION)
+		refuse_no_version();
+	return secret.current_version;
+}
+
+/* ---- many ---- */
+
+typedef struct Pending
+{
+	GatePass	pass;
+	Secret		secret;
+	Version		version;
+	bool		has_version;
+} Pending;
+
+struct Reading
+{
+	bool		tolerant;		/* a problem is a column, not an error */
+	Snapshot	snapshot;
+	int			n;
+	int			next;
+	int			room;
+	Pending    *items;
+};
+
+static Pending *
+add_pending(Reading *reading)
+{
+	if (reading->n == reading->room)
+	{
+		reading->room = Max(16, reading->room * 2);
+		reading->items = reading->items
+			? repalloc_huge(reading->items, sizeof(Pending) * (Size) reading->room)
+			: palloc(sizeof(Pending) * (Size) reading->room);
+	}
+	return &reading->items[reading->n++];
+}
+
+static void
+add_current(Reading *reading, const GatePass *pass, const Secret *secret)
+{
+	Pending    *item = add_pending(reading);
+
+	item->pass = *pass;
+	item->secret = *secret;
+	item->has_version = secret->current_version != NO_VERSION
+		&& store_find_version(secret, secret->current_version, reading->snapshot, &item->version);
+}
+
+static Reading *
+begin_reading(bool tolerant)
+{
+	Reading    *reading = palloc0(sizeof(Reading));
+
+	reading->tolerant = tolerant;
+	reading->snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	return reading;
+}
+
+static Reading *
+end_gathering(Reading *reading)
+{
+	UnregisterSnapshot(reading->snapshot);
+	reading->snapshot = NULL;
+	return reading;
+}
+
+Reading *
+kv_read_many(const char *const *names, int n)
+{
+	Reading    *reading = begin_reading(false);
+
+	for (int i = 0; i < n; i++)
+	{
+		GatePass	pass;
+		Secret		secret;
+
+		check_name(names[i]);
+		pass = gate_require(PRIV_READ, names[i]);
+		if (!store_find(names[i], reading->snapshot, &secret))
+			REFUSE(ERRCODE_UNDEFINED_OBJECT,
+				   errmsg("no such secret"),
+				   errdetail("It is number %d of the list.", i + 1));
+		require_plain_secret(&secret);
+		add_current(reading, &pass, &secret);
+	}
+	return end_gathering(reading);
+}
+
+static bool
+add_if_readable(const Secret *secret, void *arg)
+{
+	GatePass	pass;
+
+	if (strcmp(secret->kind, KIND_SECRET) == 0 && gate_allows(PRIV_READ, secret->name, &pass))
+		add_current(arg, &pass, secret);
+	return true;
+}
+
+Reading *
+kv_read_all(const char *pattern)
+{
+	Reading    *reading;
+
+	check_pattern(pattern);
+	(void) gate_require(PRIV_NONE, NULL);
+	reading = begin_reading(true);
+	store_scan(pattern, NULL, reading->snapshot, add_if_readable, reading);
+	return end_gathering(reading);
+}
+
+/* Opens one whose turn has come; the problem, or NULL. */
+static const char *
+open_pending(const Reading *reading, const Pending *item, text **value)
+{
+	const char *problem;
+	Plain		plain;
+
+	if (!item->has_version)
+		return "no current version";
+	if ((problem = find_problem(&item->secret, &item->version)) != NULL)
+		return problem;
+	if (!reading->tolerant)
+		plain = value_open(&item->pass, &item->secret, &item->version);
+	else if (!value_try_open(&item->pass, &item->secret, &item->version, &plain))
+		return "does not verify";
+	problem = reading->tolerant ? value_text_problem(&plain) : NULL;
+	if (problem == NULL)
+		*value = value_to_text(&plain);
+	buffer_free(plain.bytes);
+	return problem;
+}
+
+bool
+kv_read_next(Reading *reading, ReadItem *item)
+{
+	const Pending *pending;
+
+	if (reading->next >= reading->n)
+		return false;
+	pending = &reading->items[reading->next++];
+	item->name = pending->secret.name;
+	item->version = pending->secret.current_version;
+	item->value = NULL;
+	item->problem = open_pending(reading, pending, &item->value);
+	if (!reading->tolerant)
+		refuse_problem(item->problem);
+	return true;
+}

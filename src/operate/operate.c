@@ -1,0 +1,108 @@
+/*
+ * operate/operate.c
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "commands/extension.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "base/catalog.h"
+#include "base/refuse.h"
+#include "gate/gate.h"
+#include "keyring/keyring.h"
+#include "operate/operate.h"
+#include "store/store.h"
+
+/* The version of the library's own making; the control file is where it is written. */
+#ifndef SECRETS_VERSION
+#error "the Makefile says which version this is"
+#endif
+
+static Datum
+text_or_null(const char *text, bool *isnull)
+{
+	*isnull = text == NULL || text[0] == '\0';
+	return *isnull ? (Datum) 0 : CStringGetTextDatum(text);
+}
+
+void
+operate_status(Datum *values, bool *nulls)
+{
+	KeyringStatus keys;
+
+	(void) gate_require_operator();
+	keyring_get_status(&keys);
+	for (int i = 0; i < STATUS_COLUMNS; i++)
+		nulls[i] = true;		/* audit and scheduler: with the audit, and with rotation */
+
+	values[0] = text_or_null(SECRETS_VERSION, &nulls[0]);
+	values[1] = text_or_null(keys.state, &nulls[1]);
+	values[2] = text_or_null(keys.why, &nulls[2]);
+	values[3] = text_or_null(keys.source, &nulls[3]);
+	values[4] = text_or_null(keys.root_id, &nulls[4]);
+	nulls[5] = !keys.has_master;
+	values[5] = Int64GetDatum(keys.master_version);
+	nulls[6] = false;
+	values[6] = Int64GetDatum(store_count_secrets());
+	nulls[7] = false;
+	/* With one master key there is nothing to look for, and a large table not to be read for it. */
+	values[7] = Int64GetDatum(keys.has_master && keys.master_version > 1
+							  ? store_count_other_keys(keys.master_id) : 0);
+}
+
+void
+operate_seal(void)
+{
+	GatePass	pass = gate_require_operator();
+
+	keyring_seal(&pass);
+	ereport(LOG, (errmsg("secrets: sealed by secrets.seal()")));
+}
+
+bool
+operate_unseal(void)
+{
+	GatePass	pass = gate_require_operator();
+	KeyringStatus keys;
+
+	if (keyring_unseal(&pass))
+	{
+		ereport(LOG, (errmsg("secrets: unsealed, with root key %s", keyring_root_id())));
+		return true;
+	}
+	keyring_get_status(&keys);
+	REFUSE(ERRCODE_SYSTEM_ERROR,
+		   errmsg("secrets stays sealed"),
+		   errdetail("%s.", keys.why),
+		   errhint("secrets.root_key in postgresql.conf names the place of the root key; reload after a change."));
+}
+
+char *
+operate_add_root_key(const char *place)
+{
+	GatePass	pass = gate_require(PRIV_OPERATE, NULL);
+
+	if (!superuser())
+		REFUSE(ERRCODE_INSUFFICIENT_PRIVILEGE, errmsg("only a superuser may add a root key"));
+	return keyring_add_root(&pass, place);
+}
+
+void
+operate_drop_root_key(const char *id)
+{
+	GatePass	pass = gate_require(PRIV_OPERATE, NULL);
+
+	if (!superuser())
+		REFUSE(ERRCODE_INSUFFICIENT_PRIVILEGE, errmsg("only a superuser may drop a root key"));
+	keyring_drop_root(&pass, id);
+}
+
+int64
+operate_rotate_master_key(void)
+{
+	GatePass	pass = gate_require(PRIV_OPERATE, NULL);
+
+	return keyring_rotate(&pass);
+}

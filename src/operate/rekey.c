@@ -1,0 +1,142 @@
+/*
+ * operate/rekey.c: every value under the newest master key.
+ *
+ * Which values are left is asked of the values themselves, whose headers name
+ * their keys: there is no state to lose.  Rows that somebody has locked are
+ * passed over and come up again in the next round; only when a round gets
+ * nowhere does it wait for them.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/uuid.h"
+
+#include "base/refuse.h"
+#include "gate/gate.h"
+#include "keyring/keyring.h"
+#include "operate/operate.h"
+#include "store/store.h"
+
+#define MAX_BATCH 100000
+
+typedef struct Progress
+{
+	uint8_t		key_id[BOX_ID_LEN];
+	int			batch;
+	ValueKey	at;				/* where this round has got to */
+	int64		total;			/* how many there were to do */
+	int64		done;
+	int64		damaged;		/* do not verify: left as they are */
+	int64		found;			/* in this round */
+	int64		done_in_round;
+} Progress;
+
+/* One value, if it can be locked.  A value that does not verify stays, and is told of. */
+static void
+rekey_one(const GatePass *pass, const ValueKey *key, bool wait, Progress *progress)
+{
+	uint8_t		number[8];
+	Secret		secret;
+	Version		version;
+	Bytes		fields[3];
+	BoxHeader	header;
+	SecretBuffer *plain;
+
+	if (!store_lock_value(key, progress->key_id, wait, &secret, &version))
+		return;
+	put_be64(number, (uint64) version.version);
+	fields[0] = (Bytes) {secret.id.data, UUID_LEN};
+	fields[1] = (Bytes) {number, sizeof(number)};
+	fields[2] = (Bytes) {secret.name, strlen(secret.name)};
+	if (!box_parse((uint8_t *) VARDATA(version.value), VARSIZE(version.value) - VARHDRSZ, &header)
+		|| keyring_try_open_box(pass, version.value, fields, lengthof(fields), &plain) != OPEN_OK)
+	{
+		progress->damaged++;
+		ereport(WARNING,
+				(errmsg("version " INT64_FORMAT " of secret \"%s\" does not verify and was left as it is",
+						version.version, secret.name)));
+		return;
+	}
+	version.value = keyring_seal_box(pass, header.kind, header.content, fields, lengthof(fields),
+									 buffer_data(plain), buffer_len(plain));
+	buffer_free(plain);
+	store_update_version(&secret, &version);
+	progress->done++;
+	progress->done_in_round++;
+}
+
+/* One transaction's work; false: this round has come to its end. */
+static bool
+rekey_batch(const GatePass *pass, bool wait, Progress *progress)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "secrets rekey", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext each = AllocSetContextCreate(scratch, "secrets rekey, one value", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(scratch);
+	ValueKey   *keys = palloc(sizeof(ValueKey) * (Size) progress->batch);
+	Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	int			n = store_find_other_keys(progress->key_id, snapshot, &progress->at, keys, progress->batch);
+
+	UnregisterSnapshot(snapshot);
+	MemoryContextSwitchTo(each);
+	for (int i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		rekey_one(pass, &keys[i], wait, progress);
+		MemoryContextReset(each);
+	}
+	progress->found += n;
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(scratch);
+	return n == progress->batch;
+}
+
+/* The whole table once, from the beginning. */
+static void
+rekey_round(const GatePass *pass, bool wait, Progress *progress)
+{
+	bool		more = true;
+
+	memset(&progress->at, 0, sizeof(progress->at));
+	progress->found = progress->done_in_round = progress->damaged = 0;
+	while (more)
+	{
+		/* Each batch reads what is committed by now, whatever the session's default is. */
+		XactIsoLevel = XACT_READ_COMMITTED;
+		more = rekey_batch(pass, wait, progress);
+		SPI_commit();
+		if (progress->done_in_round > 0 && more)
+			ereport(NOTICE, (errmsg("rekeyed " INT64_FORMAT " of " INT64_FORMAT " values",
+									progress->done, progress->total)));
+	}
+}
+
+void
+operate_rekey(int batch)
+{
+	GatePass	pass = gate_require(PRIV_OPERATE, NULL);
+	Progress	progress = {.batch = batch};
+	int64		version;
+	bool		wait = false;
+
+	if (batch < 1 || batch > MAX_BATCH)
+		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE, errmsg("batch must be between 1 and %d", MAX_BATCH));
+	PreventCommandIfReadOnly("secrets.rekey()");
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	if (keyring_sealing_key(progress.key_id, &version))
+	{
+		progress.total = store_count_other_keys(progress.key_id);
+		do
+		{
+			rekey_round(&pass, wait, &progress);
+			wait = progress.done_in_round == 0;
+		} while (progress.found > progress.damaged);
+	}
+	SPI_finish();
+	ereport(NOTICE, (errmsg("rekeyed " INT64_FORMAT " values; every value that verifies is under master key version "
+							INT64_FORMAT, progress.done, version)));
+}

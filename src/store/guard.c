@@ -1,0 +1,79 @@
+/*
+ * store/guard.c: the settings of the room, and the refusal to be dropped.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_class.h"
+#include "commands/extension.h"
+#include "utils/guc.h"
+
+#include "base/catalog.h"
+#include "base/refuse.h"
+#include "store/store.h"
+
+static int	max_versions = 10;
+static bool allow_drop = false;
+static object_access_hook_type prev_object_access_hook = NULL;
+
+int
+store_versions_kept(const Secret *secret)
+{
+	return secret->max_versions ? secret->max_versions : max_versions;
+}
+
+static bool
+has_rows(Catalog table)
+{
+	Oid			relid = catalog_oid_or_none(table);
+	Relation	rel;
+	SysScanDesc scan;
+	bool		any;
+
+	if (!OidIsValid(relid))
+		return false;
+	rel = table_open(relid, AccessShareLock);
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	any = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return any;
+}
+
+/*
+ * Whatever statement it is, and however deep the cascade: in the end it drops
+ * one of our tables, or a column of one, and comes by here.
+ */
+static void
+on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg)
+{
+	if (prev_object_access_hook)
+		prev_object_access_hook(access, class_id, object_id, sub_id, arg);
+
+	if (access != OAT_DROP || class_id != RelationRelationId || allow_drop || creating_extension)
+		return;
+	if (catalog_is_table(object_id) && (has_rows(CATALOG_SECRET) || has_rows(CATALOG_VERSION)))
+		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			   errmsg("there are secrets in this database, and this would drop them"),
+			   errhint("If they are to go, with all their versions: set secrets.allow_drop = on in "
+					   "postgresql.conf, reload, and repeat."));
+}
+
+void
+store_init(void)
+{
+	DefineCustomIntVariable("secrets.max_versions",
+							"How many versions of a secret are kept.",
+							"The oldest without a stage goes when a new one is stored. "
+							"Raise it to be able to go further back; one secret's own number is set by secrets.alter().",
+							&max_versions, 10, 1, 10000, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("secrets.allow_drop",
+							 "Lets DROP take the catalogs though there are secrets in them.",
+							 "Off, no DROP EXTENSION, DROP OWNED or CASCADE can take them by mistake. "
+							 "Turn it on for the one time that you mean it.",
+							 &allow_drop, false, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	prev_object_access_hook = object_access_hook;
+	object_access_hook = on_object_access;
+}

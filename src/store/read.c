@@ -1,0 +1,164 @@
+/*
+ * store/read.c: reading by direct index scan.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "base/catalog.h"
+#include "store/name.h"
+#include "store/row.h"
+
+static bool
+find_one(Catalog table, Catalog index, ScanKey keys, int nkeys, Snapshot snapshot,
+		 void (*decode) (HeapTuple tuple, TupleDesc desc, void *out), void *out)
+{
+	Relation	rel = table_open(catalog_oid(table), AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, catalog_oid(index), true, snapshot, nkeys, keys);
+	HeapTuple	tuple = systable_getnext(scan);
+	bool		found = HeapTupleIsValid(tuple);
+
+	if (found)
+		decode(tuple, RelationGetDescr(rel), out);
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+bool
+store_find(const char *name, Snapshot snapshot, Secret *secret)
+{
+	ScanKeyData key;
+
+	ScanKeyInit(&key, SECRET_NAME, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
+	return find_one(CATALOG_SECRET, CATALOG_SECRET_NAME, &key, 1, snapshot, secret_decode, secret);
+}
+
+bool
+store_find_version(const Secret *secret, int64 version, Snapshot snapshot, Version *found)
+{
+	ScanKeyData keys[2];
+
+	ScanKeyInit(&keys[0], VERSION_SECRET_ID, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(&secret->id));
+	ScanKeyInit(&keys[1], VERSION_VERSION, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(version));
+	return find_one(CATALOG_VERSION, CATALOG_VERSION_PKEY, keys, 2, snapshot, version_decode, found);
+}
+
+static void
+stage_decode(HeapTuple tuple, TupleDesc desc, void *out)
+{
+	bool		isnull;
+
+	*(int64 *) out = DatumGetInt64(heap_getattr(tuple, STAGE_VERSION, desc, &isnull));
+}
+
+bool
+store_find_stage(const Secret *secret, const char *stage, Snapshot snapshot, int64 *version)
+{
+	ScanKeyData keys[2];
+
+	if (strcmp(stage, "current") == 0)
+		*version = secret->current_version;
+	else if (strcmp(stage, "previous") == 0)
+		*version = secret->previous_version;
+	else
+	{
+		ScanKeyInit(&keys[0], STAGE_SECRET_ID, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(&secret->id));
+		ScanKeyInit(&keys[1], STAGE_STAGE, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(stage));
+		return find_one(CATALOG_STAGE, CATALOG_STAGE_PKEY, keys, 2, snapshot, stage_decode, version);
+	}
+	return *version != NO_VERSION;
+}
+
+/* Where the scan begins: the pattern's literal prefix, or the name to go on after. */
+static Datum
+starting_point(const char *pattern, size_t prefix, const char *after)
+{
+	text	   *start = cstring_to_text_with_len(pattern, (int) prefix);
+
+	if (after && strcmp(after, text_to_cstring(start)) > 0)
+		start = cstring_to_text(after);
+	return PointerGetDatum(start);
+}
+
+void
+store_scan(const char *pattern, const char *after, Snapshot snapshot, store_visitor visitor, void *arg)
+{
+	Relation	rel = table_open(catalog_oid(CATALOG_SECRET), AccessShareLock);
+	Relation	index = index_open(catalog_oid(CATALOG_SECRET_NAME), AccessShareLock);
+	size_t		plen = strlen(pattern);
+	bool		exact;
+	size_t		prefix = pattern_prefix(pattern, plen, &exact);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, SECRET_NAME, BTGreaterEqualStrategyNumber, F_TEXT_GE,
+				starting_point(pattern, prefix, after));
+	scan = systable_beginscan_ordered(rel, index, snapshot, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection)))
+	{
+		Secret		secret;
+
+		CHECK_FOR_INTERRUPTS();
+		secret_decode(tuple, RelationGetDescr(rel), &secret);
+		if (strncmp(secret.name, pattern, prefix) != 0)
+			break;
+		if (after && strcmp(secret.name, after) <= 0)
+			continue;
+		if (pattern_matches(pattern, plen, secret.name, strlen(secret.name)) && !visitor(&secret, arg))
+			break;
+	}
+	systable_endscan_ordered(scan);
+	index_close(index, AccessShareLock);
+	table_close(rel, AccessShareLock);
+}
+
+int
+store_find_other_keys(const uint8_t key_id[BOX_ID_LEN], Snapshot snapshot, ValueKey *at,
+					  ValueKey *keys, int max_keys)
+{
+	Relation	rel = table_open(catalog_oid(CATALOG_VERSION), AccessShareLock);
+	Relation	index = index_open(catalog_oid(CATALOG_VERSION_PKEY), AccessShareLock);
+	ValueKey	start = *at;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	int			n = 0;
+
+	ScanKeyInit(&key, VERSION_SECRET_ID, BTGreaterEqualStrategyNumber, F_UUID_GE, UUIDPGetDatum(&start.secret_id));
+	scan = systable_beginscan_ordered(rel, index, snapshot, 1, &key);
+	while (n < max_keys && HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection)))
+	{
+		TupleDesc	desc = RelationGetDescr(rel);
+		bool		isnull;
+		Datum		value;
+		BoxHeader	header;
+		ValueKey	here;
+
+		CHECK_FOR_INTERRUPTS();
+		here.secret_id = *DatumGetUUIDP(heap_getattr(tuple, VERSION_SECRET_ID, desc, &isnull));
+		here.version = DatumGetInt64(heap_getattr(tuple, VERSION_VERSION, desc, &isnull));
+		if (memcmp(&here.secret_id, &start.secret_id, UUID_LEN) == 0 && here.version <= start.version)
+			continue;
+		*at = here;
+		value = heap_getattr(tuple, VERSION_VALUE, desc, &isnull);
+		if (isnull)
+			continue;
+		box_read_header(value, &header);
+		if (memcmp(header.key_id, key_id, BOX_ID_LEN) != 0)
+			keys[n++] = here;
+	}
+	systable_endscan_ordered(scan);
+	index_close(index, AccessShareLock);
+	table_close(rel, AccessShareLock);
+	return n;
+}

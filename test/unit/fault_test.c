@@ -1,0 +1,535 @@
+/*
+ * fault_test.c: the Nth call of libcrypto fails, for every N.
+ *
+ * Every function of libcrypto that the crypto room calls and that can fail is
+ * wrapped by the linker (see run).  Each try is a process of its own, so that
+ * what the room keeps (fetched ciphers, a batch of randomness) starts afresh;
+ * LeakSanitizer looks at each as it ends.
+ */
+#include "crypto/crypto.h"
+#include "crypto/kdf.h"
+#include "crypto/password.h"
+#include "crypto/random.h"
+#include "crypto/sealed_box.h"
+
+#include "check.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* How a call fails. */
+typedef enum FaultMode
+{
+	REFUSES,					/* does nothing, returns 0 or NULL */
+	NEGATIVE,					/* does nothing, returns -1 where there is such a value */
+	LATE,						/* does all its work, then says that it failed */
+	SHORT,						/* does its work, but reports one byte less */
+	STAYS_BROKEN				/* from here on every call refuses */
+} FaultMode;
+
+static struct
+{
+	FaultMode	mode;
+	int			at;				/* the call that fails, from 1; 0: none */
+	int			calls;
+	const char *hit;			/* the first function that failed */
+} fault;
+
+static bool
+fails_now(const char *function)
+{
+	fault.calls++;
+	if (fault.at == 0 || fault.calls < fault.at || (fault.calls > fault.at && fault.mode != STAYS_BROKEN))
+		return false;
+	if (fault.hit == NULL)
+		fault.hit = function;
+	return true;
+}
+
+#define REAL(type, function, parameters) \
+	extern type __real_##function parameters; \
+	extern type __wrap_##function parameters; \
+	type __wrap_##function parameters
+
+/* A function that returns 1, or 0 or less. */
+#define WRAP_STATUS(function, parameters, arguments) \
+REAL(int, function, parameters) \
+{ \
+	if (!fails_now(#function)) \
+		return __real_##function arguments; \
+	if (fault.mode == LATE || fault.mode == SHORT) \
+		(void) __real_##function arguments; \
+	return fault.mode == NEGATIVE ? -1 : 0; \
+}
+
+/* The same with a length that it reports. */
+#define WRAP_LENGTH(function, parameters, arguments, reported) \
+REAL(int, function, parameters) \
+{ \
+	int			status; \
+\
+	if (!fails_now(#function)) \
+		return __real_##function arguments; \
+	if (fault.mode != LATE && fault.mode != SHORT) \
+		return fault.mode == NEGATIVE ? -1 : 0; \
+	status = __real_##function arguments; \
+	if (fault.mode == LATE) \
+		return 0; \
+	(*reported)--; \
+	return status; \
+}
+
+/* A function that returns something new, or NULL. */
+#define WRAP_POINTER(type, function, parameters, arguments) \
+REAL(type, function, parameters) \
+{ \
+	return fails_now(#function) ? NULL : __real_##function arguments; \
+}
+
+WRAP_POINTER(EVP_CIPHER *, EVP_CIPHER_fetch, (OSSL_LIB_CTX *c, const char *name, const char *properties), (c, name, properties))
+WRAP_POINTER(EVP_CIPHER_CTX *, EVP_CIPHER_CTX_new, (void), ())
+WRAP_POINTER(void *, CRYPTO_zalloc, (size_t n, const char *file, int line), (n, file, line))
+WRAP_STATUS(EVP_EncryptInit_ex2, (EVP_CIPHER_CTX *c, const EVP_CIPHER *cipher, const unsigned char *key, const unsigned char *iv,
+								  const OSSL_PARAM params[]), (c, cipher, key, iv, params))
+WRAP_STATUS(EVP_CipherInit_ex2, (EVP_CIPHER_CTX *c, const EVP_CIPHER *cipher, const unsigned char *key, const unsigned char *iv,
+								 int enc, const OSSL_PARAM params[]), (c, cipher, key, iv, enc, params))
+WRAP_STATUS(EVP_CIPHER_CTX_set_padding, (EVP_CIPHER_CTX *c, int padding), (c, padding))
+WRAP_STATUS(EVP_CIPHER_CTX_ctrl, (EVP_CIPHER_CTX *c, int type, int arg, void *ptr), (c, type, arg, ptr))
+WRAP_LENGTH(EVP_EncryptUpdate, (EVP_CIPHER_CTX *c, unsigned char *out, int *outl, const unsigned char *in, int inl),
+			(c, out, outl, in, inl), outl)
+WRAP_LENGTH(EVP_CipherUpdate, (EVP_CIPHER_CTX *c, unsigned char *out, int *outl, const unsigned char *in, int inl),
+			(c, out, outl, in, inl), outl)
+WRAP_LENGTH(EVP_EncryptFinal_ex, (EVP_CIPHER_CTX *c, unsigned char *out, int *outl), (c, out, outl), outl)
+WRAP_LENGTH(EVP_DecryptFinal_ex, (EVP_CIPHER_CTX *c, unsigned char *out, int *outl), (c, out, outl), outl)
+WRAP_STATUS(RAND_bytes_ex, (OSSL_LIB_CTX *c, unsigned char *buf, size_t n, unsigned int strength), (c, buf, n, strength))
+WRAP_STATUS(RAND_priv_bytes_ex, (OSSL_LIB_CTX *c, unsigned char *buf, size_t n, unsigned int strength), (c, buf, n, strength))
+
+REAL(unsigned char *, HMAC, (const EVP_MD *md, const void *key, int keylen, const unsigned char *data, size_t n,
+							 unsigned char *out, unsigned int *outlen))
+{
+	unsigned char *result;
+
+	if (!fails_now("HMAC"))
+		return __real_HMAC(md, key, keylen, data, n, out, outlen);
+	if (fault.mode != LATE && fault.mode != SHORT)
+		return NULL;
+	result = __real_HMAC(md, key, keylen, data, n, out, outlen);
+	if (fault.mode == LATE)
+		return NULL;
+	(*outlen)--;
+	return result;
+}
+
+#define PLAIN_LEN 100
+#define UNTOUCHED 0xaa
+
+static const uint8_t key_bytes[CRYPTO_KEY_LEN] = "a key, or what will do for one.";
+static const Bytes fields[] = {{"id", 2}, {"", 0}, {"name", 4}};
+
+/* Did nothing fail until now?  What a good result is allowed to depend on. */
+static bool
+unharmed(void)
+{
+	return fault.hit == NULL;
+}
+
+/* Neither a key nor half of one: zeroes, or what was there before. */
+static bool
+holds_nothing(const uint8_t *out, size_t len)
+{
+	return all_bytes(out, len, 0) || all_bytes(out, len, UNTOUCHED);
+}
+
+/*
+ * Seals, and opens what was sealed.  A fault in either makes that one fail, and
+ * its output zeroes; a fault that passes leaves the key in order.
+ */
+static void
+seal_and_open_once(XaesKey *key)
+{
+	uint8_t		plain[PLAIN_LEN];
+	uint8_t		box[BOX_OVERHEAD + PLAIN_LEN];
+	uint8_t		out[PLAIN_LEN];
+	BoxHeader	header = {.kind = BOX_VALUE};
+	bool		before = unharmed();
+	CryptoResult result;
+
+	memset(plain, 'p', sizeof(plain));
+	memset(box, UNTOUCHED, sizeof(box));
+	memset(out, UNTOUCHED, sizeof(out));
+	result = box_seal(key, &header, fields, lengthof(fields), plain, sizeof(plain), box);
+	if (before && !unharmed())
+	{
+		CHECK(result == CRYPTO_BROKEN, "%s", fault.hit);
+		CHECK(all_bytes(box, sizeof(box), 0), "%s", fault.hit);
+	}
+	if (result != CRYPTO_OK)
+		return;
+
+	before = unharmed();
+	result = box_open(key, fields, lengthof(fields), box, sizeof(box), out);
+	if (before && !unharmed())
+	{
+		/* Of the last step it cannot be told whether libcrypto or the tag failed. */
+		CHECK(result == CRYPTO_BROKEN
+			  || (result == CRYPTO_MISMATCH && strcmp(fault.hit, "EVP_DecryptFinal_ex") == 0), "%s", fault.hit);
+		CHECK(all_bytes(out, sizeof(out), 0), "%s", fault.hit);
+	}
+	else if (before)
+		CHECK(result == CRYPTO_OK && memcmp(out, plain, sizeof(plain)) == 0);
+}
+
+static void
+seal_and_open(void)
+{
+	XaesKey    *key = xaes_new(key_bytes);
+
+	CHECK((key != NULL) == unharmed(), "%s", fault.hit);
+	if (key == NULL)
+		return;
+	seal_and_open_once(key);
+	if (!unharmed() && fault.mode != STAYS_BROKEN)
+	{
+		fault.at = 0;
+		fault.hit = NULL;
+		seal_and_open_once(key);
+	}
+	xaes_free(key);
+}
+
+/* In place, where a failure could leave plaintext behind. */
+static void
+seal_in_place(void)
+{
+	XaesKey    *key = xaes_new(key_bytes);
+	uint8_t		nonce[XAES_NONCE_LEN] = {0};
+	uint8_t		bytes[PLAIN_LEN];
+	uint8_t		tag[XAES_TAG_LEN];
+
+	if (key == NULL)
+		return;
+	memset(bytes, 'p', sizeof(bytes));
+	if (xaes_seal(key, nonce, fields, lengthof(fields), bytes, sizeof(bytes), bytes, tag) == CRYPTO_OK)
+		CHECK(unharmed(), "%s", fault.hit);
+	else
+		CHECK(!unharmed() && all_bytes(bytes, sizeof(bytes), 0) && all_bytes(tag, sizeof(tag), 0), "%s", fault.hit);
+	xaes_free(key);
+}
+
+static void
+self_test(void)
+{
+	/* Its forged box is refused either way. */
+	if (crypto_self_test())
+		CHECK(unharmed() || strcmp(fault.hit, "EVP_DecryptFinal_ex") == 0, "%s", fault.hit);
+	else
+		CHECK(!unharmed());
+}
+
+static void
+secret_bytes(void)
+{
+	uint8_t		out[40];
+
+	CHECK(random_secret(out, sizeof(out)) == unharmed());
+}
+
+/* A batch that failed must not be drawn from afterwards. */
+static void
+public_bytes(void)
+{
+	for (int i = 0; i < 400; i++)
+	{
+		uint8_t		out[24];
+		bool		before = unharmed();
+		bool		ok;
+
+		memset(out, UNTOUCHED, sizeof(out));
+		ok = random_public(out, sizeof(out));
+		if (before || fault.mode == STAYS_BROKEN)
+			CHECK(ok == unharmed(), "%d", i);
+		CHECK(ok != all_bytes(out, sizeof(out), UNTOUCHED), "%d", i);
+		CHECK(!all_bytes(out, sizeof(out), 0), "%d", i);
+	}
+}
+
+static void
+public_bytes_in_bulk(void)
+{
+	static uint8_t out[5000];
+
+	CHECK(random_public(out, sizeof(out)) == unharmed());
+}
+
+static void
+uuid(void)
+{
+	uint8_t		out[16];
+
+	CHECK(random_uuid(out) == unharmed());
+}
+
+static void
+number(void)
+{
+	uint32_t	draw = 0;
+
+	CHECK(random_below(10, &draw) == unharmed());
+}
+
+static void
+password(void)
+{
+	char		out[24];
+	PasswordResult result;
+
+	memset(out, UNTOUCHED, sizeof(out));
+	result = password_generate(sizeof(out), PASSWORD_DEFAULT, NULL, 0, out);
+	CHECK(result == (unharmed() ? PASSWORD_OK : PASSWORD_BROKEN));
+	if (result != PASSWORD_OK)
+		CHECK(all_bytes(out, sizeof(out), 0));
+}
+
+static void
+mac(void)
+{
+	uint8_t		out[32];
+
+	memset(out, UNTOUCHED, sizeof(out));
+	CHECK(kdf_mac(key_bytes, "label", out) == unharmed());
+	CHECK(unharmed() || holds_nothing(out, sizeof(out)));
+}
+
+static void
+subkey(void)
+{
+	uint8_t		out[CRYPTO_KEY_LEN];
+
+	memset(out, UNTOUCHED, sizeof(out));
+	CHECK(kdf_subkey(key_bytes, "label", out) == unharmed());
+	CHECK(unharmed() || holds_nothing(out, sizeof(out)));
+}
+
+enum
+{
+	HIT = 0, WRONG = 1, NOT_HIT = 2
+};
+
+/* One try in its own process. */
+static int
+try_in_child(void (*operation) (void), FaultMode mode, int at)
+{
+	int			status;
+	pid_t		pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+	{
+		bool		hit;
+
+		check_wrong = 0;
+		fault.mode = mode;
+		fault.at = at;
+		operation();
+		hit = fault.at == 0 || fault.hit != NULL;	/* an operation that went on after its fault has reset it */
+		exit(check_wrong > 0 ? WRONG : hit ? HIT : NOT_HIT);	/* through atexit: leaks are looked for there */
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return WRONG;
+	return WEXITSTATUS(status);
+}
+
+/* From the first call to the one after the last. */
+static int	tries;
+
+static void
+fail_each_call(void (*operation) (void), int at_least)
+{
+	for (int mode = REFUSES; mode <= STAYS_BROKEN; mode++)
+		for (int at = 1;; at++)
+		{
+			int			outcome = try_in_child(operation, (FaultMode) mode, at);
+
+			tries++;
+			CHECK(outcome == HIT || outcome == NOT_HIT, "mode %d, call %d: exit code %d", mode, at, outcome);
+			if (outcome == NOT_HIT)
+			{
+				CHECK(at > at_least, "only %d calls", at - 1);
+				break;
+			}
+			if (!CHECK(at < 1000))
+				break;
+		}
+}
+
+static void seal_and_open_faults(void) { fail_each_call(seal_and_open, 25); }
+static void seal_in_place_faults(void) { fail_each_call(seal_in_place, 12); }
+static void self_test_faults(void) { fail_each_call(self_test, 40); }
+static void secret_bytes_faults(void) { fail_each_call(secret_bytes, 1); }
+static void public_bytes_faults(void) { fail_each_call(public_bytes, 2); }
+static void public_bytes_in_bulk_faults(void) { fail_each_call(public_bytes_in_bulk, 1); }
+static void uuid_faults(void) { fail_each_call(uuid, 1); }
+static void number_faults(void) { fail_each_call(number, 1); }
+static void password_faults(void) { fail_each_call(password, 24); }
+static void mac_faults(void) { fail_each_call(mac, 1); }
+static void subkey_faults(void) { fail_each_call(subkey, 2); }
+
+/* libcrypto's own memory. */
+static int	mallocs;
+static int	malloc_fails_at;
+
+static void *
+counted_malloc(size_t n, const char *file, int line)
+{
+	(void) file;
+	(void) line;
+	return ++mallocs == malloc_fails_at ? NULL : malloc(n);
+}
+
+static void *
+counted_realloc(void *p, size_t n, const char *file, int line)
+{
+	(void) file;
+	(void) line;
+	if (n == 0)
+	{
+		free(p);
+		return NULL;
+	}
+	return ++mallocs == malloc_fails_at ? NULL : realloc(p, n);
+}
+
+static void
+plain_free(void *p, const char *file, int line)
+{
+	(void) file;
+	(void) line;
+	free(p);
+}
+
+/*
+ * Whatever was short of memory: all right, or broken, and never half.  Only
+ * after the self-test, as in a server: libcrypto itself may crash when memory
+ * runs out while it starts (3.0 does).
+ */
+static void
+without_memory(void)
+{
+	uint8_t		plain[PLAIN_LEN];
+	uint8_t		box[BOX_OVERHEAD + PLAIN_LEN];
+	uint8_t		out[PLAIN_LEN];
+	BoxHeader	header = {.kind = BOX_VALUE};
+	XaesKey    *key;
+	int			fails_at = fault.at;
+
+	fault.at = 0;
+	CHECK(crypto_self_test() && random_secret(out, 1) && random_public(out, 1));
+	mallocs = 0;
+	malloc_fails_at = fails_at;
+	memset(plain, 'p', sizeof(plain));
+	memset(box, UNTOUCHED, sizeof(box));
+	memset(out, UNTOUCHED, sizeof(out));
+	key = xaes_new(key_bytes);
+	if (key != NULL)
+	{
+		if (box_seal(key, &header, fields, lengthof(fields), plain, sizeof(plain), box) != CRYPTO_OK)
+			CHECK(all_bytes(box, sizeof(box), 0));
+		else if (box_open(key, fields, lengthof(fields), box, sizeof(box), out) != CRYPTO_OK)
+			CHECK(all_bytes(out, sizeof(out), 0));
+		else
+			CHECK(memcmp(out, plain, sizeof(plain)) == 0);
+		xaes_free(key);
+	}
+	(void) kdf_subkey(key_bytes, "label", out);
+	fault.at = mallocs >= fails_at ? 0 : 1; /* 0: it was hit, as after any other fault */
+	malloc_fails_at = 0;
+}
+
+static void
+memory_faults(void)
+{
+	int			at = 1;
+
+	while (try_in_child(without_memory, REFUSES, at) == HIT)
+		at++;
+	CHECK(try_in_child(without_memory, REFUSES, at) == NOT_HIT, "allocation %d", at);
+	CHECK(at > 5, "only %d allocations", at - 1);
+	tries += at;
+	printf("fault: %d allocations of libcrypto failed in turn\n", at - 1);
+}
+
+/*
+ * A libcrypto that is told to use a FIPS provider, and has none: this program
+ * again, under such a configuration.  Nothing may work, and nothing may crash.
+ */
+static int
+refuses_everything(void)
+{
+	uint8_t		out[CRYPTO_KEY_LEN];
+
+	CHECK(!crypto_self_test());
+	CHECK(xaes_new(key_bytes) == NULL);
+	memset(out, UNTOUCHED, sizeof(out));
+	CHECK(!kdf_subkey(key_bytes, "label", out) && holds_nothing(out, sizeof(out)));
+	return check_wrong > 0;
+}
+
+static const char *this_program;
+
+static void
+missing_fips_provider(void)
+{
+	static const char configuration[] =
+		"openssl_conf = init\n[init]\nalg_section = algorithms\n[algorithms]\ndefault_properties = fips=yes\n";
+	char		path[4096];
+	FILE	   *file;
+	int			status = -1;
+	pid_t		pid;
+
+	snprintf(path, sizeof(path), "%s.cnf", this_program);
+	file = fopen(path, "w");
+	if (!CHECK(file != NULL))
+		return;
+	fputs(configuration, file);
+	fclose(file);
+	pid = fork();
+	if (pid == 0)
+	{
+		setenv("OPENSSL_CONF", path, 1);
+		execl(this_program, this_program, "refuses-everything", (char *) NULL);
+		_exit(127);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid);
+	CHECK(status == 0, "status %x", (unsigned) status);
+	unlink(path);
+}
+
+int
+main(int argc, char **argv)
+{
+	this_program = argv[0];
+	if (!CRYPTO_set_mem_functions(counted_malloc, counted_realloc, plain_free))
+		return 1;
+	if (argc > 1 && strcmp(argv[1], "refuses-everything") == 0)
+		return refuses_everything();
+
+	RUN(seal_and_open_faults);
+	RUN(seal_in_place_faults);
+	RUN(self_test_faults);
+	RUN(secret_bytes_faults);
+	RUN(public_bytes_faults);
+	RUN(public_bytes_in_bulk_faults);
+	RUN(uuid_faults);
+	RUN(number_faults);
+	RUN(password_faults);
+	RUN(mac_faults);
+	RUN(subkey_faults);
+	RUN(memory_faults);
+	RUN(missing_fips_provider);
+	printf("fault: %d processes, one fault each\n", tries);
+	return check_summary("fault");
+}
