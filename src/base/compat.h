@@ -33,6 +33,16 @@
 #define SECRETS_MODULE_MAGIC(version_text) PG_MODULE_MAGIC
 #endif
 
+/* 16 took the macros for variable-length data out of postgres.h. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* 18 writes it in front, and dropped the older way. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
 /* Materialised sets: the helper got its final name in 15. */
 #if PG_VERSION_NUM < 150000
 #define InitMaterializedSRF(fcinfo, flags) SetSingleFuncCall(fcinfo, flags)

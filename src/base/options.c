@@ -12,7 +12,7 @@
 #include "base/options.h"
 #include "base/refuse.h"
 
-static void pg_attribute_noreturn()
+pg_noreturn static void
 refuse_value(const Option *option, const char *wanted)
 {
 	REFUSE(ERRCODE_INVALID_PARAMETER_VALUE,
@@ -29,7 +29,7 @@ find_option(const JsonbValue *key, const Option *known, int nknown)
 	return NULL;
 }
 
-static void pg_attribute_noreturn()
+pg_noreturn static void
 refuse_key(const Option *known, int nknown)
 {
 	StringInfoData keys;

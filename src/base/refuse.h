@@ -11,6 +11,8 @@
 
 #include "utils/elog.h"
 
+#include "base/compat.h"
+
 /* REFUSE(ERRCODE_..., errmsg("..."), errhint("...")) */
 #define REFUSE(sqlstate, ...) \
 	ereport(ERROR, (errcode(sqlstate), errhidestmt(true), errhidecontext(true), __VA_ARGS__))
@@ -18,8 +20,8 @@
 /* The contract's "check-and-set lost", 40002. */
 #define ERRCODE_LOST_UPDATE ERRCODE_T_R_INTEGRITY_CONSTRAINT_VIOLATION
 
-extern void refuse_null(const char *argument) pg_attribute_noreturn();
-extern void refuse_crypto(void) pg_attribute_noreturn();
+pg_noreturn extern void refuse_null(const char *argument);
+pg_noreturn extern void refuse_crypto(void);
 
 /*
  * While a value is in hand, errors carry no context: callers' context callbacks

@@ -4,6 +4,7 @@
 #ifndef SECRETS_BOX_BOX_H
 #define SECRETS_BOX_BOX_H
 
+#include "base/compat.h"
 #include "crypto/sealed_box.h"
 
 /* A value of the type, detoasted. */

@@ -45,7 +45,7 @@ extern OpenResult keyring_try_open_box(const GatePass *pass, const SealedBox *bo
 									   const Bytes *fields, int nfields, SecretBuffer **plain);
 
 /* What happened, as XX001: for whoever tried. */
-extern void keyring_refuse_box(OpenResult result, const SealedBox *box) pg_attribute_noreturn();
+pg_noreturn extern void keyring_refuse_box(OpenResult result, const SealedBox *box);
 
 /* The id of the master key that seals now; false where there is none yet. */
 extern bool keyring_sealing_key(uint8_t id[BOX_ID_LEN], int64 *version);

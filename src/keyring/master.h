@@ -37,7 +37,7 @@ extern int	master_wrap_of(const MasterRow *row, const uint8_t root_id[ROOT_ID_LE
 extern bool master_unwrap(const RootKey *root, const MasterRow *row, uint8_t key[CRYPTO_KEY_LEN]);
 
 /* 58000: names the root key that is here and those that are wanted. */
-extern void refuse_wrong_root(const RootKey *root, const MasterRow *row) pg_attribute_noreturn();
+pg_noreturn extern void refuse_wrong_root(const RootKey *root, const MasterRow *row);
 extern char *describe_wrong_root(const uint8_t root_id[ROOT_ID_LEN], const MasterRow *row);
 
 /* Makes, wraps (for every registered root key) and inserts a key of that version. */

@@ -18,6 +18,7 @@
 #include "libpq/pqsignal.h"
 #include "miscadmin.h"
 
+#include "base/compat.h"
 #include "keyring/keyfile.h"
 #include "keyring/source.h"
 
@@ -51,7 +52,7 @@ split_arguments(char *line, char *argv[MAX_ARGUMENTS + 1])
 }
 
 /* The child's side: nothing of the server's but its name. */
-static void pg_attribute_noreturn()
+pg_noreturn static void
 run(char *const argv[], int out)
 {
 	int			null = open("/dev/null", O_RDWR);

@@ -27,8 +27,8 @@ extern bool is_expired(const Secret *secret);
 /* 55000 unless the secret may be written: not expired, or about to get a new end. */
 extern void require_unexpired(const Secret *secret, const Metadata *metadata);
 
-extern void refuse_no_secret(void) pg_attribute_noreturn();
-extern void refuse_no_version(void) pg_attribute_noreturn();
+pg_noreturn extern void refuse_no_secret(void);
+pg_noreturn extern void refuse_no_version(void);
 
 /* Under the lock: the next version, current from now on.  Writes secret and version, prunes, notifies. */
 extern int64 add_version(const GatePass *pass, Secret *secret, const Plain *plain, const pg_uuid_t *request_id);

@@ -90,7 +90,7 @@ kv_delete(const char *name, const Interval *recovery)
 	return secret.purge_after;
 }
 
-static void pg_attribute_noreturn()
+pg_noreturn static void
 refuse_ambiguous(const Secret *secrets, int n)
 {
 	StringInfoData list;

@@ -34,7 +34,7 @@ add_version(const GatePass *pass, Secret *secret, const Plain *plain, const pg_u
 	return version.version;
 }
 
-static void pg_attribute_noreturn()
+pg_noreturn static void
 refuse_lost(int64 expected, int64 current)
 {
 	REFUSE(ERRCODE_LOST_UPDATE,

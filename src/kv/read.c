@@ -116,7 +116,7 @@ hint_at_stage(const Secret *secret, const text *field)
 	return 0;
 }
 
-static void pg_attribute_noreturn()
+pg_noreturn static void
 refuse_no_field(JsonResult result, const Secret *secret, const text *field)
 {
 	if (result == JSON_UNTRANSLATABLE)

@@ -66,7 +66,7 @@ convert(const char *bytes, Size len, int from, int to)
 	return out;
 }
 
-static void pg_attribute_noreturn()
+pg_noreturn static void
 refuse_encoding(void)
 {
 	REFUSE(ERRCODE_UNTRANSLATABLE_CHARACTER,
