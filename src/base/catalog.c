@@ -3,13 +3,15 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "miscadmin.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
-#include "access/table.h"
 
 #include "base/catalog.h"
 #include "base/refuse.h"
@@ -96,6 +98,14 @@ catalog_is_table(Oid relid)
 		if (catalog_oid_or_none(tables[i]) == relid)
 			return true;
 	return false;
+}
+
+Snapshot
+catalog_snapshot(void)
+{
+	if (ActiveSnapshotSet() && GetActiveSnapshot()->curcid == GetCurrentCommandId(false))
+		return RegisterSnapshot(GetActiveSnapshot());
+	return RegisterSnapshot(GetTransactionSnapshot());
 }
 
 static Oid

@@ -5,6 +5,14 @@
 #define SECRETS_BASE_CATALOG_H
 
 #include "executor/spi.h"
+#include "utils/snapshot.h"
+
+/*
+ * What to read under: the statement's snapshot, so that a whole statement sees
+ * one state; or, where this transaction changed something since, a new one of
+ * the transaction's.  Registered; the caller unregisters it.
+ */
+extern Snapshot catalog_snapshot(void);
 
 /* In the order of the names in catalog.c. */
 typedef enum Catalog

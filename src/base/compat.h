@@ -43,6 +43,20 @@
 #define pg_noreturn pg_attribute_noreturn()
 #endif
 
+/* 16 renamed the identity of a relation's files. */
+#if PG_VERSION_NUM >= 160000
+#define RELATION_FILE(rel) ((rel)->rd_locator)
+#else
+#define RELATION_FILE(rel) ((rel)->rd_node)
+#endif
+
+/* 15 lets the caller keep the buffer of a tuple that is not visible; nobody here wants it. */
+#if PG_VERSION_NUM >= 150000
+#define heap_fetch_visible(rel, snapshot, tuple, buffer) heap_fetch(rel, snapshot, tuple, buffer, false)
+#else
+#define heap_fetch_visible(rel, snapshot, tuple, buffer) heap_fetch(rel, snapshot, tuple, buffer)
+#endif
+
 /* Materialised sets: the helper got its final name in 15. */
 #if PG_VERSION_NUM < 150000
 #define InitMaterializedSRF(fcinfo, flags) SetSingleFuncCall(fcinfo, flags)

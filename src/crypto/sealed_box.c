@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define MAX_FIELDS 4
+#define MAX_BOUND 1024			/* a name, an id, a version; a longer field goes as a piece of its own */
 
 static const char domain[] = "secrets/v1";	/* its terminating zero is part of the data */
 
@@ -59,30 +60,59 @@ write_header(const BoxHeader *header, uint8_t *box)
 	memcpy(box + 24, header->nonce, XAES_NONCE_LEN);
 }
 
-/* What a box is bound to, as a list of pieces.  Lengths keep ("ab","c") apart from ("a","bc"). */
+/*
+ * What a box is bound to.  Lengths keep ("ab", "c") apart from ("a", "bc").
+ * Short pieces are gathered into one: each piece costs a call into libcrypto.
+ */
 typedef struct Binding
 {
-	Bytes		pieces[2 + 2 * MAX_FIELDS];
-	uint8_t		lengths[MAX_FIELDS][4];
+	uint8_t		gathered[MAX_BOUND];
+	size_t		used;
+	size_t		begun;			/* where the piece that is being gathered began */
+	Bytes		pieces[1 + 2 * MAX_FIELDS];
 	int			n;
 } Binding;
+
+static void
+gather(Binding *binding, const void *data, size_t len)
+{
+	memcpy(binding->gathered + binding->used, data, len);
+	binding->used += len;
+}
+
+static void
+end_piece(Binding *binding)
+{
+	binding->pieces[binding->n++] = (Bytes) {binding->gathered + binding->begun, binding->used - binding->begun};
+	binding->begun = binding->used;
+}
 
 static bool
 bind_to(Binding *binding, const uint8_t *box, const Bytes *fields, int nfields)
 {
 	if (nfields > MAX_FIELDS)
 		return false;
+	binding->used = binding->begun = 0;
 	binding->n = 0;
-	binding->pieces[binding->n++] = (Bytes) {domain, sizeof(domain)};
-	binding->pieces[binding->n++] = (Bytes) {box, BOX_HEADER_LEN};
+	gather(binding, domain, sizeof(domain));
+	gather(binding, box, BOX_HEADER_LEN);
 	for (int i = 0; i < nfields; i++)
 	{
+		uint8_t		length[4];
+
 		if (fields[i].len > UINT32_MAX)
 			return false;
-		put_be32(binding->lengths[i], (uint32_t) fields[i].len);
-		binding->pieces[binding->n++] = (Bytes) {binding->lengths[i], 4};
-		binding->pieces[binding->n++] = fields[i];
+		put_be32(length, (uint32_t) fields[i].len);
+		gather(binding, length, sizeof(length));
+		if (fields[i].len <= MAX_BOUND - binding->used - 4 * MAX_FIELDS)
+			gather(binding, fields[i].data, fields[i].len);
+		else
+		{
+			end_piece(binding);
+			binding->pieces[binding->n++] = fields[i];
+		}
 	}
+	end_piece(binding);
 	return true;
 }
 

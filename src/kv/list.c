@@ -7,6 +7,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "base/catalog.h"
 #include "base/refuse.h"
 #include "kv/common.h"
 
@@ -81,7 +82,7 @@ kv_list(const char *pattern, const char *after, int max_rows,
 	if (max_rows < 1)
 		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE, errmsg("max_rows must be positive"));
 	(void) gate_require(PRIV_NONE, NULL);
-	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	snapshot = catalog_snapshot();
 	store_scan(pattern, after, snapshot, list_one, &listing);
 	UnregisterSnapshot(snapshot);
 }
@@ -95,7 +96,7 @@ kv_describe(const char *name, Datum *values, bool *nulls)
 
 	check_name(name);
 	(void) gate_require(PRIV_LIST, name);
-	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	snapshot = catalog_snapshot();
 	found = store_find(name, snapshot, secret);
 	UnregisterSnapshot(snapshot);
 	if (!found)

@@ -7,6 +7,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "base/catalog.h"
 #include "base/refuse.h"
 #include "kv/common.h"
 #include "kv/json.h"
@@ -66,8 +67,8 @@ read_one(const ReadRequest *request, Secret *secret, Plain *plain)
 		check_stage(request->stage);
 	pass = gate_require(PRIV_READ, request->name);
 
-	snapshot = RegisterSnapshot(GetTransactionSnapshot());
-	has_secret = store_find(request->name, snapshot, secret);
+	snapshot = catalog_snapshot();
+	has_secret = store_find_brief(request->name, snapshot, secret);
 	if (has_secret)
 	{
 		require_plain_secret(secret);
@@ -97,7 +98,7 @@ static int
 hint_at_stage(const Secret *secret, const text *field)
 {
 	char	   *word = text_to_cstring(field);
-	Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	Snapshot	snapshot = catalog_snapshot();
 	Version		version;
 	int64		number;
 	bool		is_stage;
@@ -201,8 +202,8 @@ kv_current_version(const char *name)
 
 	check_name(name);
 	(void) gate_require(PRIV_LIST, name);
-	snapshot = RegisterSnapshot(GetTransactionSnapshot());
-	found = store_find(name, snapshot, &secret);
+	snapshot = catalog_snapshot();
+	found = store_find_brief(name, snapshot, &secret);
 	UnregisterSnapshot(snapshot);
 	if (!found)
 		refuse_no_secret();
@@ -261,7 +262,7 @@ begin_reading(bool tolerant)
 	Reading    *reading = palloc0(sizeof(Reading));
 
 	reading->tolerant = tolerant;
-	reading->snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	reading->snapshot = catalog_snapshot();
 	return reading;
 }
 

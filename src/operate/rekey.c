@@ -16,6 +16,7 @@
 #include "utils/snapmgr.h"
 #include "utils/uuid.h"
 
+#include "base/catalog.h"
 #include "base/refuse.h"
 #include "gate/gate.h"
 #include "keyring/keyring.h"
@@ -78,7 +79,7 @@ rekey_batch(const GatePass *pass, bool wait, Progress *progress)
 	MemoryContext each = AllocSetContextCreate(scratch, "secrets rekey, one value", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext before = MemoryContextSwitchTo(scratch);
 	ValueKey   *keys = palloc(sizeof(ValueKey) * (Size) progress->batch);
-	Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	Snapshot	snapshot = catalog_snapshot();
 	int			n = store_find_other_keys(progress->key_id, snapshot, &progress->at, keys, progress->batch);
 
 	UnregisterSnapshot(snapshot);

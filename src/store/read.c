@@ -7,6 +7,7 @@
 #include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "access/table.h"
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -14,42 +15,131 @@
 #include "utils/snapmgr.h"
 
 #include "base/catalog.h"
+#include "store/hint.h"
 #include "store/name.h"
 #include "store/row.h"
 
-static bool
-find_one(Catalog table, Catalog index, ScanKey keys, int nkeys, Snapshot snapshot,
-		 void (*decode) (HeapTuple tuple, TupleDesc desc, void *out), void *out)
+/*
+ * What find_one() looks for: a row by its whole unique key.
+ */
+typedef struct Search
 {
-	Relation	rel = table_open(catalog_oid(table), AccessShareLock);
-	SysScanDesc scan = systable_beginscan(rel, catalog_oid(index), true, snapshot, nkeys, keys);
-	HeapTuple	tuple = systable_getnext(scan);
+	Catalog		table;
+	Catalog		index;
+	ScanKeyData keys[2];
+	int			nkeys;
+	uint32		hint;			/* 0: without one */
+	void		(*decode) (HeapTuple tuple, TupleDesc desc, void *out);
+} Search;
+
+/* By the hint: is the row that lies there the one?  The index's condition, once more by hand. */
+static bool
+is_wanted(const Search *search, HeapTuple tuple, TupleDesc desc)
+{
+	bool		isnull;
+
+	if (search->table == CATALOG_SECRET)
+	{
+		(void) heap_getattr(tuple, SECRET_DELETED_AT, desc, &isnull);
+		if (!isnull)
+			return false;
+	}
+	for (int i = 0; i < search->nkeys; i++)
+	{
+		const ScanKeyData *key = &search->keys[i];
+		Datum		value = heap_getattr(tuple, key->sk_attno, desc, &isnull);
+
+		if (isnull || !DatumGetBool(FunctionCall2Coll(unconstify(FmgrInfo *, &key->sk_func), key->sk_collation,
+													  value, key->sk_argument)))
+			return false;
+	}
+	return true;
+}
+
+static bool
+find_by_hint(const Search *search, Relation rel, Snapshot snapshot, void *out)
+{
+	HeapTupleData tuple;
+	Buffer		buffer;
+	bool		found;
+
+	if (search->hint == 0 || !hint_fetch(rel, search->hint, snapshot, &tuple, &buffer))
+		return false;
+	found = is_wanted(search, &tuple, RelationGetDescr(rel));
+	if (found)
+		search->decode(&tuple, RelationGetDescr(rel), out);
+	hint_release(buffer);
+	return found;
+}
+
+static bool
+find_by_index(Search *search, Relation rel, Snapshot snapshot, void *out)
+{
+	Relation	index = index_open(catalog_oid(search->index), AccessShareLock);
+	SysScanDesc scan = systable_beginscan_ordered(rel, index, snapshot, search->nkeys, search->keys);
+	HeapTuple	tuple = systable_getnext_ordered(scan, ForwardScanDirection);
 	bool		found = HeapTupleIsValid(tuple);
 
 	if (found)
-		decode(tuple, RelationGetDescr(rel), out);
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	{
+		search->decode(tuple, RelationGetDescr(rel), out);
+		if (search->hint)
+			hint_remember(rel, search->hint, tuple);
+	}
+	systable_endscan_ordered(scan);
+	index_close(index, NoLock);
 	return found;
+}
+
+/*
+ * The locks stay until the end of the transaction, as those of a SELECT do:
+ * letting go of them one by one costs as much as taking them.
+ */
+static bool
+find_one(Search *search, Snapshot snapshot, void *out)
+{
+	Relation	rel = table_open(catalog_oid(search->table), AccessShareLock);
+	bool		found = find_by_hint(search, rel, snapshot, out) || find_by_index(search, rel, snapshot, out);
+
+	table_close(rel, NoLock);
+	return found;
+}
+
+static bool
+find_secret(const char *name, Snapshot snapshot, void (*decode) (HeapTuple, TupleDesc, void *), Secret *secret)
+{
+	Search		search = {
+		.table = CATALOG_SECRET,.index = CATALOG_SECRET_NAME,.nkeys = 1,
+		.hint = hash_bytes((const unsigned char *) name, (int) strlen(name)),.decode = decode
+	};
+
+	ScanKeyInit(&search.keys[0], SECRET_NAME, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
+	return find_one(&search, snapshot, secret);
 }
 
 bool
 store_find(const char *name, Snapshot snapshot, Secret *secret)
 {
-	ScanKeyData key;
+	return find_secret(name, snapshot, secret_decode, secret);
+}
 
-	ScanKeyInit(&key, SECRET_NAME, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
-	return find_one(CATALOG_SECRET, CATALOG_SECRET_NAME, &key, 1, snapshot, secret_decode, secret);
+bool
+store_find_brief(const char *name, Snapshot snapshot, Secret *secret)
+{
+	return find_secret(name, snapshot, secret_decode_brief, secret);
 }
 
 bool
 store_find_version(const Secret *secret, int64 version, Snapshot snapshot, Version *found)
 {
-	ScanKeyData keys[2];
+	Search		search = {
+		.table = CATALOG_VERSION,.index = CATALOG_VERSION_PKEY,.nkeys = 2,
+		.hint = hash_bytes(secret->id.data, UUID_LEN) + (uint32) version,.decode = version_decode
+	};
 
-	ScanKeyInit(&keys[0], VERSION_SECRET_ID, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(&secret->id));
-	ScanKeyInit(&keys[1], VERSION_VERSION, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(version));
-	return find_one(CATALOG_VERSION, CATALOG_VERSION_PKEY, keys, 2, snapshot, version_decode, found);
+	ScanKeyInit(&search.keys[0], VERSION_SECRET_ID, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(&secret->id));
+	ScanKeyInit(&search.keys[1], VERSION_VERSION, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(version));
+	return find_one(&search, snapshot, found);
 }
 
 static void
@@ -63,7 +153,9 @@ stage_decode(HeapTuple tuple, TupleDesc desc, void *out)
 bool
 store_find_stage(const Secret *secret, const char *stage, Snapshot snapshot, int64 *version)
 {
-	ScanKeyData keys[2];
+	Search		search = {
+		.table = CATALOG_STAGE,.index = CATALOG_STAGE_PKEY,.nkeys = 2,.decode = stage_decode
+	};
 
 	if (strcmp(stage, "current") == 0)
 		*version = secret->current_version;
@@ -71,9 +163,9 @@ store_find_stage(const Secret *secret, const char *stage, Snapshot snapshot, int
 		*version = secret->previous_version;
 	else
 	{
-		ScanKeyInit(&keys[0], STAGE_SECRET_ID, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(&secret->id));
-		ScanKeyInit(&keys[1], STAGE_STAGE, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(stage));
-		return find_one(CATALOG_STAGE, CATALOG_STAGE_PKEY, keys, 2, snapshot, stage_decode, version);
+		ScanKeyInit(&search.keys[0], STAGE_SECRET_ID, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(&secret->id));
+		ScanKeyInit(&search.keys[1], STAGE_STAGE, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(stage));
+		return find_one(&search, snapshot, version);
 	}
 	return *version != NO_VERSION;
 }

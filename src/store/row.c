@@ -48,6 +48,37 @@ get_varlena(const Row *row, int column)
 	return row->nulls[column - 1] ? NULL : PG_DETOAST_DATUM_COPY(row->values[column - 1]);
 }
 
+static void
+decode_head(const Row *row, Secret *secret)
+{
+	secret->id = *DatumGetUUIDP(row->values[SECRET_ID - 1]);
+	secret->current_version = get_int64(row, SECRET_CURRENT_VERSION);
+	secret->previous_version = get_int64(row, SECRET_PREVIOUS_VERSION);
+	secret->last_version = get_int64(row, SECRET_LAST_VERSION);
+	secret->disabled = DatumGetBool(row->values[SECRET_DISABLED - 1]);
+	secret->expires_at = get_time(row, SECRET_EXPIRES_AT);
+	secret->created_at = get_time(row, SECRET_CREATED_AT);
+	secret->changed_at = get_time(row, SECRET_CHANGED_AT);
+	secret->deleted_at = get_time(row, SECRET_DELETED_AT);
+	secret->purge_after = get_time(row, SECRET_PURGE_AFTER);
+	secret->watch_until = get_time(row, SECRET_WATCH_UNTIL);
+	secret->max_versions = row->nulls[SECRET_MAX_VERSIONS - 1] ? 0 : DatumGetInt32(row->values[SECRET_MAX_VERSIONS - 1]);
+	secret->kind = get_text(row, SECRET_KIND);
+	secret->name = get_text(row, SECRET_NAME);
+}
+
+void
+secret_decode_brief(HeapTuple tuple, TupleDesc desc, void *out)
+{
+	Secret	   *secret = out;
+	Row			row;
+
+	deform(tuple, desc, &row);
+	decode_head(&row, secret);
+	secret->content_type = secret->description = secret->deleted_by = secret->watch_channel = NULL;
+	secret->tags = NULL;
+}
+
 void
 secret_decode(HeapTuple tuple, TupleDesc desc, void *out)
 {
@@ -55,20 +86,7 @@ secret_decode(HeapTuple tuple, TupleDesc desc, void *out)
 	Row			row;
 
 	deform(tuple, desc, &row);
-	secret->id = *DatumGetUUIDP(row.values[SECRET_ID - 1]);
-	secret->current_version = get_int64(&row, SECRET_CURRENT_VERSION);
-	secret->previous_version = get_int64(&row, SECRET_PREVIOUS_VERSION);
-	secret->last_version = get_int64(&row, SECRET_LAST_VERSION);
-	secret->disabled = DatumGetBool(row.values[SECRET_DISABLED - 1]);
-	secret->expires_at = get_time(&row, SECRET_EXPIRES_AT);
-	secret->created_at = get_time(&row, SECRET_CREATED_AT);
-	secret->changed_at = get_time(&row, SECRET_CHANGED_AT);
-	secret->deleted_at = get_time(&row, SECRET_DELETED_AT);
-	secret->purge_after = get_time(&row, SECRET_PURGE_AFTER);
-	secret->watch_until = get_time(&row, SECRET_WATCH_UNTIL);
-	secret->max_versions = row.nulls[SECRET_MAX_VERSIONS - 1] ? 0 : DatumGetInt32(row.values[SECRET_MAX_VERSIONS - 1]);
-	secret->kind = get_text(&row, SECRET_KIND);
-	secret->name = get_text(&row, SECRET_NAME);
+	decode_head(&row, secret);
 	secret->content_type = get_text(&row, SECRET_CONTENT_TYPE);
 	secret->description = get_text(&row, SECRET_DESCRIPTION);
 	secret->tags = get_varlena(&row, SECRET_TAGS);

@@ -32,6 +32,7 @@ enum
 
 /* From a row of the table, or of a query that selects all its columns first and in order. */
 extern void secret_decode(HeapTuple tuple, TupleDesc desc, void *secret);
+extern void secret_decode_brief(HeapTuple tuple, TupleDesc desc, void *secret);
 extern void version_decode(HeapTuple tuple, TupleDesc desc, void *version);
 
 /* To parameters: values[column - 1] and nulls[column - 1] (' ' or 'n', as SPI has them). */
