@@ -76,7 +76,8 @@ typedef struct Binding
 static void
 gather(Binding *binding, const void *data, size_t len)
 {
-	memcpy(binding->gathered + binding->used, data, len);
+	if (len > 0)				/* an empty field may have no address */
+		memcpy(binding->gathered + binding->used, data, len);
 	binding->used += len;
 }
 
@@ -104,7 +105,8 @@ bind_to(Binding *binding, const uint8_t *box, const Bytes *fields, int nfields)
 			return false;
 		put_be32(length, (uint32_t) fields[i].len);
 		gather(binding, length, sizeof(length));
-		if (fields[i].len <= MAX_BOUND - binding->used - 4 * MAX_FIELDS)
+		/* Room is kept for the lengths to come; said as a sum, which cannot wrap around below zero. */
+		if (fields[i].len <= MAX_BOUND && binding->used + fields[i].len + 4 * MAX_FIELDS <= MAX_BOUND)
 			gather(binding, fields[i].data, fields[i].len);
 		else
 		{

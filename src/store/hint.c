@@ -10,7 +10,7 @@
 #include "base/compat.h"
 #include "store/hint.h"
 
-#define HINTS 2048
+#define HINTS 8192
 
 typedef struct Hint
 {

@@ -8,7 +8,7 @@
  * numbers are unique, so a visible row with the right key is the row; anything
  * else, and the index is asked.
  *
- * A fixed table in each process: 32 kB, whatever is read.
+ * A fixed table in each process: 128 kB, whatever is read.
  */
 #ifndef SECRETS_STORE_HINT_H
 #define SECRETS_STORE_HINT_H

@@ -326,6 +326,72 @@ lengths_cannot_be_faked(void)
 	expect_refused(none, 1, box, sizeof(box), "a length inside a field", 2);
 }
 
+/* Associated data as src/crypto/sealed_box.h has it, put together in one plain piece. */
+static Bytes
+associated_data(const uint8_t *box, const Bytes *fields, int nfields)
+{
+	size_t		len = 11 + BOX_HEADER_LEN;
+	uint8_t    *data;
+	uint8_t    *at;
+
+	for (int i = 0; i < nfields; i++)
+		len += 4 + fields[i].len;
+	data = at = malloc(len);
+	memcpy(at, "secrets/v1", 11);
+	at += 11;
+	memcpy(at, box, BOX_HEADER_LEN);
+	at += BOX_HEADER_LEN;
+	for (int i = 0; i < nfields; i++)
+	{
+		put_be32(at, (uint32_t) fields[i].len);
+		at += 4;
+		if (fields[i].len > 0)
+			memcpy(at, fields[i].data, fields[i].len);
+		at += fields[i].len;
+	}
+	CHECK((size_t) (at - data) == len);
+	return (Bytes) {data, len};
+}
+
+static void
+check_binding(const Bytes *fields, int nfields)
+{
+	BoxHeader	header = header_of(BOX_TRANSIT);
+	uint8_t		box[BOX_OVERHEAD + 5];
+	uint8_t		out[5];
+	Bytes		aad;
+
+	if (!CHECK(box_seal(key, &header, fields, nfields, (const uint8_t *) "plain", 5, box) == CRYPTO_OK))
+		return;
+	aad = associated_data(box, fields, nfields);
+	CHECK(xaes_open(key, header.nonce, &aad, 1, box + BOX_HEADER_LEN, 5, box + BOX_HEADER_LEN + 5, out) == CRYPTO_OK,
+		  "%d fields of %zu, %zu ...", nfields, fields[0].len, nfields > 1 ? fields[1].len : 0);
+	CHECK(box_open(key, fields, nfields, box, sizeof(box), out) == CRYPTO_OK);
+	free((void *) aad.data);
+}
+
+/* Fields of every length, alone and before and after others: bound in full, whatever is done to save calls. */
+static void
+fields_of_every_length(void)
+{
+	static const size_t others[] = {0, 1, 8, 16, 400, 600, 5000};
+	char	   *long_text = malloc(5000);
+
+	for (size_t i = 0; i < 5000; i++)
+		long_text[i] = (char) i;
+	for (size_t len = 0; len <= 1200; len++)
+		for (size_t i = 0; i < lengthof(others); i++)
+		{
+			Bytes		fields[] = {{len > 0 ? long_text : NULL, len}, {long_text, others[i]}, {long_text, len}, {"d", 1}};
+
+			check_binding(fields, 4);
+			check_binding(fields + 1, 3);
+			check_binding(fields, 2);
+			check_binding(fields, 1);
+		}
+	free(long_text);
+}
+
 static void
 at_most_four_fields(void)
 {
@@ -544,6 +610,7 @@ main(void)
 	RUN(wrong_fields);
 	RUN(field_boundaries);
 	RUN(lengths_cannot_be_faked);
+	RUN(fields_of_every_length);
 	RUN(at_most_four_fields);
 	RUN(another_key);
 	RUN(parse_refuses);

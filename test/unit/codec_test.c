@@ -128,7 +128,7 @@ static void
 refused_texts(void)
 {
 	static const char *const texts[] = {
-		"Z", "Zm9vY", "Zm9vYmFyZ",	/* impossible lengths */
+		"Z", "Zm9vY", "Zm9vYmFyZ", "A", "Zm9vA", "Zm9vYmFyA",	/* impossible lengths, whatever their bits */
 		"Zh", "Zm9", "Zm9vYh", "Zm9vYmF",	/* leftover bits: Zg, Zm8, Zm9vYg, Zm9vYmE are right */
 		"Zg==", "Zm8=", "Zg=", "Zm9vYg==", "=", "==", "====",
 		" Zm9v", "Zm9v ", "Zm 9v", "Zm9v\n", "Zm9v\r\n", "\tZm9v", "Zm9v\v",

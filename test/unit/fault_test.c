@@ -366,7 +366,7 @@ fail_each_call(void (*operation) (void), int at_least)
 		}
 }
 
-static void seal_and_open_faults(void) { fail_each_call(seal_and_open, 25); }
+static void seal_and_open_faults(void) { fail_each_call(seal_and_open, 18); }
 static void seal_in_place_faults(void) { fail_each_call(seal_in_place, 12); }
 static void self_test_faults(void) { fail_each_call(self_test, 40); }
 static void secret_bytes_faults(void) { fail_each_call(secret_bytes, 1); }
