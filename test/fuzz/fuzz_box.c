@@ -1,8 +1,9 @@
 /*
  * fuzz_box.c: a ciphertext as a stranger hands it in: base64url, then a box.
  *
- * Nobody guesses a tag, so opening must fail, and leave zeroes.  The same bytes
- * are also taken as plaintext, sealed, changed in one place, and refused.
+ * Nobody guesses a tag, so opening must fail, and leave zeroes.  Other inputs
+ * are taken as a plaintext, which is sealed, changed in one place, and refused,
+ * or as the fields that a box is bound to.
  */
 #include "property.h"
 
@@ -111,6 +112,59 @@ seal(const uint8_t *plain, size_t len, size_t where, uint8_t change)
 	free(box);
 }
 
+/* Associated data in one piece, by the description in crypto/sealed_box.h. */
+static Bytes
+concatenate(const uint8_t *box, const Bytes *fields, int nfields)
+{
+	size_t		len = 11 + BOX_HEADER_LEN;
+	uint8_t    *data;
+	uint8_t    *at;
+
+	for (int i = 0; i < nfields; i++)
+		len += 4 + fields[i].len;
+	data = at = exact_room(len);
+	memcpy(at, "secrets/v1", 11);
+	memcpy(at + 11, box, BOX_HEADER_LEN);
+	at += 11 + BOX_HEADER_LEN;
+	for (int i = 0; i < nfields; i++)
+	{
+		put_be32(at, (uint32_t) fields[i].len);
+		memcpy(at + 4, fields[i].data, fields[i].len);
+		at += 4 + fields[i].len;
+	}
+	return (Bytes) {data, len};
+}
+
+/* Fields of any lengths: two bytes say each, the others fill them. */
+static void
+bind_fields(const uint8_t *lengths, int nfields, const uint8_t *filler, size_t nfiller)
+{
+	BoxHeader	header = {.kind = BOX_VALUE};
+	Bytes		fields[4];
+	uint8_t		box[BOX_OVERHEAD + 1];
+	uint8_t		out[1];
+	Bytes		aad;
+
+	for (int i = 0; i < nfields; i++)
+	{
+		size_t		len = ((size_t) lengths[2 * i] << 8 | lengths[2 * i + 1]) % 1500;
+		uint8_t    *data = exact_room(len);
+
+		for (size_t j = 0; j < len && nfiller > 0; j++)
+			data[j] = filler[j % nfiller];
+		fields[i] = (Bytes) {data, len};
+	}
+	PROPERTY(box_seal(the_key(), &header, fields, nfields, (const uint8_t *) "x", 1, box) == CRYPTO_OK);
+	PROPERTY(box_open(the_key(), fields, nfields, box, sizeof(box), out) == CRYPTO_OK && out[0] == 'x');
+	aad = concatenate(box, fields, nfields);
+	PROPERTY(xaes_open(the_key(), header.nonce, &aad, 1, box + BOX_HEADER_LEN, 1,
+					   box + BOX_HEADER_LEN + 1, out) == CRYPTO_OK);
+	PROPERTY(nfields == 0 || box_open(the_key(), fields, nfields - 1, box, sizeof(box), out) == CRYPTO_MISMATCH);
+	free((void *) aad.data);
+	for (int i = 0; i < nfields; i++)
+		free((void *) fields[i].data);
+}
+
 /* The first byte tells how the rest is meant. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -133,6 +187,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		case 's':				/* where, which change, and a plaintext */
 			if (n >= 3)
 				seal(bytes + 3, n - 3, (size_t) bytes[0] << 8 | bytes[1], bytes[2]);
+			break;
+		case 'f':				/* fields: how many, how long, and what is in them */
+			if (n >= 9)
+				bind_fields(bytes + 1, bytes[0] % 5, bytes + 9, n - 9);
 			break;
 		default:				/* the text of a box */
 			{
