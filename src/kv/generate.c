@@ -88,14 +88,15 @@ generate_password(Jsonb *options)
 {
 	int			length = 32;
 	char	   *exclude = "";
-	List	   *classes = NIL;
+	List	   *const not_given = list_make1(NULL);
+	List	   *classes = not_given;	/* NIL is an empty array, and refused */
 	Option		known[] = {
 		{"length", OPTION_INT, &length}, {"exclude", OPTION_TEXT, &exclude}, {"classes", OPTION_TEXTS, &classes}
 	};
 	Plain		plain = {.content = BOX_UTF8};
 
 	options_read(options, known, lengthof(known));
-	plain.bytes = make_password(length, classes ? read_classes(classes) : PASSWORD_DEFAULT, exclude, strlen(exclude));
+	plain.bytes = make_password(length, classes == not_given ? PASSWORD_DEFAULT : read_classes(classes), exclude, strlen(exclude));
 	return plain;
 }
 
