@@ -115,7 +115,8 @@ lock_deleted(const char *name, const pg_uuid_t *id, Secret *secret)
 
 	if (n > 1)
 		refuse_ambiguous(secrets, n);
-	if (n == 0 && id == NULL && store_lock(name, LOCK_CHANGE, &alive))
+	if (n == 0 && store_lock(name, LOCK_CHANGE, &alive)
+		&& (id == NULL || memcmp(id, &alive.id, UUID_LEN) == 0))
 		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 			   errmsg("the secret is not deleted"),
 			   errhint("secrets.delete() comes first."));
