@@ -78,12 +78,16 @@ typedef enum Ending
 	INTERRUPTED					/* a backend's user wants no more of it */
 } Ending;
 
+static bool
+is_interrupted(void)
+{
+	return IsUnderPostmaster && (QueryCancelPending || ProcDiePending);
+}
+
 /* Reads until the end of the output, the end of the time, or a cancel. */
 static Ending
-collect(int fd, char *text, size_t size, size_t *len)
+collect(int fd, int64 deadline, char *text, size_t size, size_t *len)
 {
-	int64		deadline = now_ms() + TIMEOUT_MS;
-
 	*len = 0;
 	for (;;)
 	{
@@ -94,7 +98,7 @@ collect(int fd, char *text, size_t size, size_t *len)
 
 		if (left <= 0)
 			return TIMED_OUT;
-		if (IsUnderPostmaster && (QueryCancelPending || ProcDiePending))
+		if (is_interrupted())
 			return INTERRUPTED;
 		if (poll(&p, 1, (int) Min(left, 100)) <= 0)
 			continue;
@@ -111,28 +115,31 @@ collect(int fd, char *text, size_t size, size_t *len)
 	}
 }
 
-/* Waits for the child until the same deadline, then kills it. */
+/*
+ * Waits for the child until the deadline.  Whether it ended by itself or not,
+ * what it started ends here: it is killed while the child is not yet reaped, so
+ * that the number of its group is still its own.
+ */
 static bool
-reap(pid_t pid, bool kill_now, int *status)
+reap(pid_t pid, int64 deadline, int *status)
 {
-	int64		deadline = now_ms() + (kill_now ? 0 : TIMEOUT_MS);
-
 	for (;;)
 	{
-		pid_t		got = waitpid(pid, status, WNOHANG);
+		siginfo_t	info = {0};
 
-		if (got == pid)
-			return true;
-		if (got < 0 && errno != EINTR)
+		if (waitid(P_PID, (id_t) pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 && errno != EINTR)
 			return false;
-		if (now_ms() >= deadline)
+		if (info.si_pid == pid)
+			break;
+		if (now_ms() >= deadline || is_interrupted())
 		{
 			kill(-pid, SIGKILL);
 			kill(pid, SIGKILL);
-			deadline = now_ms() + TIMEOUT_MS;
 		}
 		pg_usleep(2000);
 	}
+	kill(-pid, SIGKILL);
+	return waitpid(pid, status, 0) == pid;
 }
 
 static bool
@@ -166,6 +173,7 @@ source_command_load(const char *line, uint8_t key[CRYPTO_KEY_LEN], char why[SOUR
 	pid_t		pid;
 	int			out;
 	int			status = 0;
+	int64		deadline = now_ms() + TIMEOUT_MS;
 	Ending		ending;
 	bool		ok = false;
 
@@ -179,9 +187,9 @@ source_command_load(const char *line, uint8_t key[CRYPTO_KEY_LEN], char why[SOUR
 		snprintf(why, SOURCE_WHY_LEN, "root key command \"%s\" could not be started: %m", argv[0]);
 		return false;
 	}
-	ending = collect(out, text, sizeof(text), &len);
+	ending = collect(out, deadline, text, sizeof(text), &len);
 	close(out);
-	if (!reap(pid, ending != ENDED, &status))
+	if (!reap(pid, ending == ENDED ? deadline : 0, &status))
 		status = -1;
 
 	if (ending == TIMED_OUT)
