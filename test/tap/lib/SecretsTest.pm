@@ -1,0 +1,282 @@
+# What the suites share: servers with a root key, refusals with their SQLSTATE,
+# sessions that stay open, and the search for bytes that must not be there.
+package SecretsTest;
+
+use strict;
+use warnings FATAL => 'all';
+
+use Digest::SHA qw(hmac_sha256);
+use Exporter 'import';
+use Fcntl;
+use File::Find;
+use IPC::Run ();
+use MIME::Base64 qw(encode_base64);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes ();
+
+our @EXPORT = qw(
+  soak new_key write_key root_id new_node set_root_key configure
+  run_sql refused refused_note value status state_is log_since wait_for
+  forms_of files_with open_session numbers
+);
+
+# The long forms of the suites.
+sub soak { return ($ENV{SECRETS_SOAK} || 0) ? 1 : 0; }
+
+# ---- root keys ----
+
+sub new_key
+{
+	open my $random, '<:raw', '/dev/urandom' or die "no random bytes: $!";
+	sysread($random, my $key, 32) == 32 or die 'too few random bytes';
+	return $key;
+}
+
+# As an administrator would: hex digits, a line end, and nobody else's business.
+sub write_key
+{
+	my ($path, $key, $mode) = @_;
+
+	unlink $path;
+	sysopen(my $file, $path, O_WRONLY | O_CREAT | O_EXCL, 0600) or die "$path: $!";
+	print $file unpack('H*', $key), "\n";
+	close $file;
+	chmod $mode, $path if defined $mode;
+	return $path;
+}
+
+sub root_id { return unpack('H*', substr(hmac_sha256('secrets/root-id/v1', $_[0]), 0, 8)); }
+
+# Every form in which a key could turn up in a file.
+sub forms_of
+{
+	my ($key) = @_;
+	my $hex = unpack('H*', $key);
+	my $base64 = encode_base64($key, '');
+
+	(my $unpadded = $base64) =~ s/=+$//;
+	(my $url = $unpadded) =~ tr{+/}{-_};
+	return ($key, $hex, uc $hex, $unpadded, $url);
+}
+
+# Names of the files under a directory (or the file) in which one of the strings is.
+sub files_with
+{
+	my ($where, @strings) = @_;
+	my @found;
+
+	find(
+		{
+			no_chdir => 1,
+			wanted => sub {
+				return unless -f $_;
+				open my $file, '<:raw', $_ or return;
+				local $/;
+				my $bytes = <$file>;
+				push @found, $_ if defined $bytes && grep { index($bytes, $_) >= 0 } @strings;
+			}
+		},
+		$where);
+	return @found;
+}
+
+# ---- servers ----
+
+# A server with the extension's library loaded and a root key beside (not in) its
+# data directory.  Options: key, conf, extension => 0, start => 0, what init() takes.
+sub new_node
+{
+	my ($name, %options) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+	my %init = map { $_ => $options{$_} } grep { exists $options{$_} } qw(allows_streaming extra);
+
+	$node->init(%init);
+	$node->{root_key} = $options{key} || new_key();
+	$node->{root_path} = $node->basedir . '/root.key';
+	write_key($node->{root_path}, $node->{root_key});
+	$node->append_conf('postgresql.conf', <<"END");
+shared_preload_libraries = 'secrets'
+secrets.root_key = 'file:$node->{root_path}'
+log_statement = none
+END
+	$node->append_conf('postgresql.conf', $options{conf}) if $options{conf};
+	return $node if defined $options{start} && !$options{start};
+	$node->start;
+	$node->safe_psql('postgres', 'CREATE EXTENSION secrets')
+	  unless defined $options{extension} && !$options{extension};
+	return $node;
+}
+
+# Appended: the last line of a setting wins.
+sub configure
+{
+	my ($node, $lines, $how) = @_;
+
+	$node->append_conf('postgresql.conf', "\n$lines");
+	$node->$how if $how;
+	return;
+}
+
+sub set_root_key
+{
+	my ($node, $place, $how) = @_;
+
+	configure($node, "secrets.root_key = '$place'", $how);
+	if ($how && $how eq 'reload')
+	{
+		# The postmaster passes it on when it comes to it: wait until a new session sees it.
+		wait_for(sub { value($node, 'SHOW secrets.root_key') eq $place }, 'reload of secrets.root_key');
+	}
+	return;
+}
+
+# ---- questions ----
+
+# { out, err, state, rc }: state is the first error's SQLSTATE, '' for none.
+sub run_sql
+{
+	my ($node, $sql, %options) = @_;
+	my ($out, $err) = ('', '');
+	my $rc = $node->psql(
+		$options{db} || 'postgres', $sql,
+		stdout => \$out, stderr => \$err,
+		on_error_stop => exists $options{stop} ? $options{stop} : 1,
+		extra_params => [ '-v', 'VERBOSITY=verbose', @{ $options{params} || [] } ]);
+
+	my ($state) = $err =~ /(?:ERROR|FATAL):  (\w{5}):/;
+	return { out => $out, err => $err, rc => $rc, state => defined $state ? $state : '' };
+}
+
+# The statement fails with that SQLSTATE and (message, detail or hint) that text.
+sub refused
+{
+	my ($node, $sql, $state, $pattern, $name, %options) = @_;
+	my $result = run_sql($node, $sql, %options);
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return ok($result->{state} eq $state && $result->{err} =~ $pattern, "$name: $state")
+	  || diag("wanted $state and $pattern, got: $result->{out} $result->{err}");
+}
+
+sub value
+{
+	my ($node, $sql, $db) = @_;
+
+	return $node->safe_psql($db || 'postgres', $sql);
+}
+
+sub status
+{
+	my ($node, $db) = @_;
+	my $row = value($node,
+		q{SELECT state, coalesce(why, ''), coalesce(root_key_source, ''), coalesce(root_key_id, ''),
+			coalesce(master_key_version, 0), secrets, coalesce(rekey_remaining, 0) FROM secrets.status()}, $db);
+	my %status;
+
+	@status{qw(state why source id master secrets remaining)} = split /\|/, $row, -1;
+	return \%status;
+}
+
+sub state_is
+{
+	my ($node, $state, $why, $name) = @_;
+	my $status = status($node);
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return ok($status->{state} eq $state && $status->{why} =~ $why, $name)
+	  || diag("state $status->{state}, why: $status->{why}");
+}
+
+# What the server has logged since; *$offset moves on.
+sub log_since
+{
+	my ($node, $offset) = @_;
+
+	return slurp_file($node->logfile, $offset || 0);
+}
+
+sub wait_for
+{
+	my ($condition, $what, $seconds) = @_;
+	my $end = Time::HiRes::time() + ($seconds || 60);
+
+	while (!$condition->())
+	{
+		die "waited in vain for: $what" if Time::HiRes::time() > $end;
+		Time::HiRes::usleep(20_000);
+	}
+	return 1;
+}
+
+# Numbers of /proc/PID/status, in kB.
+sub numbers
+{
+	my ($pid) = @_;
+	my %numbers;
+
+	open my $file, '<', "/proc/$pid/status" or return {};
+	while (<$file>) { $numbers{$1} = $2 if /^(\w+):\s+(\d+)/; }
+	return \%numbers;
+}
+
+# ---- a session that stays open ----
+
+sub open_session
+{
+	my ($node, $db, @params) = @_;
+	my $self = bless { in => '', out => '', err => '', n => 0 }, 'SecretsTest::Session';
+
+	$self->{run} = IPC::Run::start(
+		[ 'psql', '-XAtq', '-d', $node->connstr($db || 'postgres'), '-v', 'VERBOSITY=verbose', '-f', '-', @params ],
+		'<', \$self->{in}, '>', \$self->{out}, '2>', \$self->{err},
+		IPC::Run::timer($PostgreSQL::Test::Utils::timeout_default || 180));
+	return $self;
+}
+
+package SecretsTest::Session;
+
+# Sent, and not waited for.
+sub send
+{
+	my ($self, $sql) = @_;
+
+	$self->{n}++;
+	$self->{in} .= "$sql\n;\\echo done:$self->{n}:\n\\warn done:$self->{n}:\n";
+	$self->{run}->pump_nb;
+	return;
+}
+
+# The answer to all that was sent: { out, err, state }.
+sub answer
+{
+	my ($self) = @_;
+	my $mark = qr/done:$self->{n}:\n/;
+
+	until ($self->{out} =~ $mark && $self->{err} =~ $mark)
+	{
+		last unless $self->{run}->pumpable;
+		eval { $self->{run}->pump; 1 } or last;
+	}
+	my ($out, $err) = ($self->{out}, $self->{err});
+	$self->{out} = $self->{err} = '';
+	s/done:\d+:\n//g for $out, $err;
+	chomp $out;
+	my ($state) = $err =~ /(?:ERROR|FATAL):  (\w{5}):/;
+	return { out => $out, err => $err, state => defined $state ? $state : '' };
+}
+
+sub ask { my ($self, $sql) = @_; $self->send($sql); return $self->answer; }
+sub value { my ($self, $sql) = @_; return $self->ask($sql)->{out}; }
+
+sub close
+{
+	my ($self) = @_;
+
+	$self->{in} .= "\\q\n";
+	eval { $self->{run}->finish };
+	return;
+}
+
+1;
