@@ -140,8 +140,14 @@ as_caller(Caller caller)
 uint64
 statement_run(Statement *statement, Datum *values, const char *nulls, long max_rows)
 {
+	Oid			secret = catalog_oid(CATALOG_SECRET);
 	int			rc;
 
+	if (statement->plan && statement->made_for != secret)
+	{
+		SPI_freeplan(statement->plan);
+		statement->plan = NULL;
+	}
 	if (statement->plan == NULL)
 	{
 		SPIPlanPtr	plan = SPI_prepare(statement->sql, statement->nargs, statement->argtypes);
@@ -149,6 +155,7 @@ statement_run(Statement *statement, Datum *values, const char *nulls, long max_r
 		if (plan == NULL || SPI_keepplan(plan) != 0)
 			elog(ERROR, "could not prepare a statement on the catalogs: %s", SPI_result_code_string(SPI_result));
 		statement->plan = plan;
+		statement->made_for = secret;
 	}
 	rc = SPI_execute_plan(statement->plan, values, nulls, false, max_rows);
 	if (rc < 0)

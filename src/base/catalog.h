@@ -65,6 +65,7 @@ typedef struct Statement
 	int			nargs;
 	Oid			argtypes[20];
 	SPIPlanPtr	plan;
+	Oid			made_for;		/* the catalogs it was planned on: CREATE EXTENSION may have made new ones */
 } Statement;
 
 /* STATEMENT("SELECT ... $1", 1, {TEXTOID}) */

@@ -83,19 +83,27 @@ box_to_text(const SealedBox *box)
 	return text;
 }
 
-void
+bool
 box_read_header(Datum value, BoxHeader *header)
 {
 	struct varlena *start = PG_DETOAST_DATUM_SLICE(value, 0, BOX_OVERHEAD + CRYPTO_KEY_LEN);
 	Size		len = toast_raw_datum_size(value) - VARHDRSZ;
 	Size		have = VARSIZE_ANY_EXHDR(start);
 
+	bool		ok;
+
 	/* A slice stands for the whole: a master key's box is the only kind whose length the header binds. */
-	if (!box_parse((const uint8_t *) VARDATA_ANY(start), Min(len, have), header))
-		REFUSE(ERRCODE_DATA_CORRUPTED,
-			   errmsg("a stored ciphertext has no readable header"));
+	ok = box_parse((const uint8_t *) VARDATA_ANY(start), Min(len, have), header);
 	if ((Pointer) start != DatumGetPointer(value))
 		pfree(start);
+	return ok;
+}
+
+bool
+box_has_key_id(const SealedBox *box, const uint8_t **id)
+{
+	*id = (const uint8_t *) VARDATA_ANY(box) + 8;
+	return VARSIZE_ANY_EXHDR(box) >= BOX_HEADER_LEN;
 }
 
 Size

@@ -50,7 +50,8 @@ secrets_box_key(PG_FUNCTION_ARGS)
 	pg_uuid_t  *id = palloc(sizeof(pg_uuid_t));
 	BoxHeader	header;
 
-	box_read_header(PG_GETARG_DATUM(0), &header);
+	if (!box_read_header(PG_GETARG_DATUM(0), &header))
+		PG_RETURN_NULL();
 	memcpy(id->data, header.key_id, UUID_LEN);
 	PG_RETURN_UUID_P(id);
 }

@@ -102,8 +102,12 @@ keyring_wrap_root_id(const SealedBox *wrap)
 {
 	char	   *id = palloc(ROOT_ID_HEX_LEN + 1);
 
+	const uint8_t *key_id;
+
 	/* The key id of a wrap's header begins with the root key's. */
-	codec_to_hex((const uint8_t *) VARDATA_ANY(wrap) + 8, ROOT_ID_LEN, id);
+	if (!box_has_key_id(wrap, &key_id))
+		return pstrdup("none");
+	codec_to_hex(key_id, ROOT_ID_LEN, id);
 	return id;
 }
 
@@ -283,9 +287,11 @@ keyring_try_open_box(const GatePass *pass, const SealedBox *box,
 void
 keyring_refuse_box(OpenResult result, const SealedBox *box)
 {
-	char		id[2 * BOX_ID_LEN + 1];
+	char		id[2 * BOX_ID_LEN + 1] = "none";
+	const uint8_t *key_id;
 
-	codec_to_hex((const uint8_t *) VARDATA_ANY(box) + 8, BOX_ID_LEN, id);
+	if (box_has_key_id(box, &key_id))
+		codec_to_hex(key_id, BOX_ID_LEN, id);
 	REFUSE(ERRCODE_DATA_CORRUPTED,
 		   errmsg("the stored value does not verify"),
 		   errdetail("It names master key %s.", id),

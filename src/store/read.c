@@ -245,8 +245,7 @@ store_find_other_keys(const uint8_t key_id[BOX_ID_LEN], Snapshot snapshot, Value
 		value = heap_getattr(tuple, VERSION_VALUE, desc, &isnull);
 		if (isnull)
 			continue;
-		box_read_header(value, &header);
-		if (memcmp(header.key_id, key_id, BOX_ID_LEN) != 0)
+		if (box_read_header(value, &header) && memcmp(header.key_id, key_id, BOX_ID_LEN) != 0)
 			keys[n++] = here;
 	}
 	systable_endscan_ordered(scan);

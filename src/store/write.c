@@ -175,14 +175,6 @@ store_purge(const Secret *secret)
 
 /* ---- versions ---- */
 
-/* The type of a value was made by the install script; its OID is known at run time only. */
-static void
-set_value_type(Statement *statement)
-{
-	if (statement->argtypes[VERSION_VALUE - 1] == InvalidOid)
-		statement->argtypes[VERSION_VALUE - 1] = get_atttype(catalog_oid(CATALOG_VERSION), VERSION_VALUE);
-}
-
 #define VERSION_TYPES \
 	{UUIDOID, INT8OID, TIMESTAMPTZOID, BOOLOID, TIMESTAMPTZOID, InvalidOid, TEXTOID, UUIDOID}
 
@@ -192,7 +184,8 @@ write_version(Statement *statement, const Secret *secret, const Version *version
 	Datum		values[VERSION_COLUMNS];
 	char		nulls[VERSION_COLUMNS];
 
-	set_value_type(statement);
+	/* The type was made by the install script; its OID is known at run time only. */
+	statement->argtypes[VERSION_VALUE - 1] = get_atttype(catalog_oid(CATALOG_VERSION), VERSION_VALUE);
 	version_encode(secret, version, values, nulls);
 	run(statement, values, nulls, NULL, NULL);
 }
