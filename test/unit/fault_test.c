@@ -26,6 +26,7 @@ typedef enum FaultMode
 	REFUSES,					/* does nothing, returns 0 or NULL */
 	NEGATIVE,					/* does nothing, returns -1 where there is such a value */
 	LATE,						/* does all its work, then says that it failed */
+	LATE_NEGATIVE,				/* the same, with -1 */
 	SHORT,						/* does its work, but reports one byte less */
 	STAYS_BROKEN				/* from here on every call refuses */
 } FaultMode;
@@ -37,6 +38,18 @@ static struct
 	int			calls;
 	const char *hit;			/* the first function that failed */
 } fault;
+
+static bool
+works_all_the_same(void)
+{
+	return fault.mode == LATE || fault.mode == LATE_NEGATIVE || fault.mode == SHORT;
+}
+
+static int
+bad_status(void)
+{
+	return fault.mode == NEGATIVE || fault.mode == LATE_NEGATIVE ? -1 : 0;
+}
 
 static bool
 fails_now(const char *function)
@@ -60,9 +73,9 @@ REAL(int, function, parameters) \
 { \
 	if (!fails_now(#function)) \
 		return __real_##function arguments; \
-	if (fault.mode == LATE || fault.mode == SHORT) \
+	if (works_all_the_same()) \
 		(void) __real_##function arguments; \
-	return fault.mode == NEGATIVE ? -1 : 0; \
+	return bad_status(); \
 }
 
 /* The same with a length that it reports. */
@@ -73,11 +86,11 @@ REAL(int, function, parameters) \
 \
 	if (!fails_now(#function)) \
 		return __real_##function arguments; \
-	if (fault.mode != LATE && fault.mode != SHORT) \
-		return fault.mode == NEGATIVE ? -1 : 0; \
+	if (!works_all_the_same()) \
+		return bad_status(); \
 	status = __real_##function arguments; \
-	if (fault.mode == LATE) \
-		return 0; \
+	if (fault.mode != SHORT) \
+		return bad_status(); \
 	(*reported)--; \
 	return status; \
 }
@@ -114,10 +127,10 @@ REAL(unsigned char *, HMAC, (const EVP_MD *md, const void *key, int keylen, cons
 
 	if (!fails_now("HMAC"))
 		return __real_HMAC(md, key, keylen, data, n, out, outlen);
-	if (fault.mode != LATE && fault.mode != SHORT)
+	if (!works_all_the_same())
 		return NULL;
 	result = __real_HMAC(md, key, keylen, data, n, out, outlen);
-	if (fault.mode == LATE)
+	if (fault.mode != SHORT)
 		return NULL;
 	(*outlen)--;
 	return result;
