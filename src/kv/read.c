@@ -348,6 +348,8 @@ kv_read_next(Reading *reading, ReadItem *item)
 	if (reading->next >= reading->n)
 		return false;
 	pending = &reading->items[reading->next++];
+	if (!pending->has_version && !reading->tolerant)
+		refuse_no_version();
 	item->name = pending->secret.name;
 	item->version = pending->secret.current_version;
 	item->value = NULL;
