@@ -257,14 +257,14 @@ keyring_drop_root(const GatePass *pass, const char *id)
 		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 			   errmsg("root key %s is the one in use", id),
 			   errhint("Put another registered root key at the place that secrets.root_key names, and call secrets.unseal() first."));
+	rows = master_read_all(&n);
+	for (int i = 0; i < n; i++)
+		remove_wrap(here, &rows[i], bytes);
 	(void) read_rows(&n);
 	if (n == 1)
 		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 			   errmsg("root key %s is the last of this database", id),
 			   errhint("Add another one first, by secrets.add_root_key()."));
-	rows = master_read_all(&n);
-	for (int i = 0; i < n; i++)
-		remove_wrap(here, &rows[i], bytes);
 	values[0] = CStringGetTextDatum(id);
 	run_once("DELETE FROM secrets_catalog.root_key WHERE id" EQ "$1", 1, values);
 }
