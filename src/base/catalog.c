@@ -7,6 +7,8 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "optimizer/cost.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -137,27 +139,63 @@ as_caller(Caller caller)
 	SetUserIdAndSecContext(caller.role, caller.context);
 }
 
-uint64
-statement_run(Statement *statement, Datum *values, const char *nulls, long max_rows)
+static void
+prepare(Statement *statement)
 {
 	Oid			secret = catalog_oid(CATALOG_SECRET);
-	int			rc;
+	SPIPlanPtr	plan;
 
-	if (statement->plan && statement->made_for != secret)
+	if (statement->plan && statement->made_for == secret)
+		return;
+	if (statement->plan)
 	{
 		SPI_freeplan(statement->plan);
 		statement->plan = NULL;
 	}
-	if (statement->plan == NULL)
-	{
-		SPIPlanPtr	plan = SPI_prepare(statement->sql, statement->nargs, statement->argtypes);
+	/* Generic at once: no parameter makes another plan better, and five custom ones cost a new session much. */
+	plan = SPI_prepare_cursor(statement->sql, statement->nargs, statement->argtypes, CURSOR_OPT_GENERIC_PLAN);
+	if (plan == NULL || SPI_keepplan(plan) != 0)
+		elog(ERROR, "could not prepare a statement on the catalogs: %s", SPI_result_code_string(SPI_result));
+	statement->plan = plan;
+	statement->made_for = secret;
+}
 
-		if (plan == NULL || SPI_keepplan(plan) != 0)
-			elog(ERROR, "could not prepare a statement on the catalogs: %s", SPI_result_code_string(SPI_result));
-		statement->plan = plan;
-		statement->made_for = secret;
+/*
+ * A plan made while a table was small reads all of it; kept by a session that
+ * goes on to fill the table, it makes each put cost as much as there are
+ * secrets.  And a bitmap scan does not mark dead index entries, which pruning
+ * leaves at the very place where the next scan begins.  So neither may be
+ * planned; planning happens inside, whenever the cached plan is not valid.
+ */
+static int
+execute(Statement *statement, Datum *values, const char *nulls, long max_rows)
+{
+	bool		seqscan = enable_seqscan;
+	bool		bitmapscan = enable_bitmapscan;
+	int			rc = 0;
+
+	enable_seqscan = statement->reads_all;
+	enable_bitmapscan = false;
+	PG_TRY();
+	{
+		rc = SPI_execute_plan(statement->plan, values, nulls, false, max_rows);
 	}
-	rc = SPI_execute_plan(statement->plan, values, nulls, false, max_rows);
+	PG_FINALLY();
+	{
+		enable_seqscan = seqscan;
+		enable_bitmapscan = bitmapscan;
+	}
+	PG_END_TRY();
+	return rc;
+}
+
+uint64
+statement_run(Statement *statement, Datum *values, const char *nulls, long max_rows)
+{
+	int			rc;
+
+	prepare(statement);
+	rc = execute(statement, values, nulls, max_rows);
 	if (rc < 0)
 		elog(ERROR, "could not run a statement on the catalogs: %s", SPI_result_code_string(rc));
 	return SPI_processed;

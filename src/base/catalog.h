@@ -64,6 +64,7 @@ typedef struct Statement
 	const char *sql;
 	int			nargs;
 	Oid			argtypes[20];
+	bool		reads_all;		/* it counts a whole table; all others go by an index */
 	SPIPlanPtr	plan;
 	Oid			made_for;		/* the catalogs it was planned on: CREATE EXTENSION may have made new ones */
 } Statement;

@@ -15,6 +15,7 @@
 #include "base/catalog.h"
 #include "base/refuse.h"
 #include "crypto/random.h"
+#include "store/prune.h"
 #include "store/row.h"
 
 /*
@@ -277,18 +278,21 @@ void
 store_prune(const Secret *secret)
 {
 	static Statement statement = STATEMENT(
-		"DELETE FROM secrets_catalog.version v WHERE v.secret_id" EQ "$1 AND v.version" LE "$2 "
-		"AND v.version" NE "$3 AND v.version" NE "$4 "
-		"AND NOT EXISTS (SELECT FROM secrets_catalog.stage s WHERE s.secret_id" EQ "$1 AND s.version" EQ "v.version)",
-		4, {UUIDOID, INT8OID, INT8OID, INT8OID});
+										   "DELETE FROM secrets_catalog.version WHERE secret_id" EQ "$1 AND version" EQ "$2",
+										   2, {UUIDOID, INT8OID});
 	int64		oldest_kept = secret->last_version - store_versions_kept(secret);
-	Datum		values[] = {
-		UUIDPGetDatum(&secret->id), Int64GetDatum(oldest_kept),
-		Int64GetDatum(secret->current_version), Int64GetDatum(secret->previous_version)
-	};
+	int64	   *old;
+	int			n;
 
-	if (oldest_kept > 0)
+	if (oldest_kept <= 0)
+		return;
+	n = find_unstaged_versions(secret, oldest_kept, &old);
+	for (int i = 0; i < n; i++)
+	{
+		Datum		values[] = {UUIDPGetDatum(&secret->id), Int64GetDatum(old[i])};
+
 		run(&statement, values, NULL, NULL, NULL);
+	}
 }
 
 /* ---- stages ---- */
@@ -336,6 +340,7 @@ store_count_secrets(void)
 	static Statement statement = STATEMENT(
 		"SELECT pg_catalog.count(*) FROM secrets_catalog.secret WHERE deleted_at IS NULL", 0, {0});
 
+	statement.reads_all = true;
 	return run_count(&statement, NULL);
 }
 
@@ -357,6 +362,7 @@ store_count_other_keys(const uint8_t key_id[BOX_ID_LEN])
 		1, {UUIDOID});
 	Datum		values[] = {key_datum(key_id)};
 
+	statement.reads_all = true;
 	return run_count(&statement, values);
 }
 
