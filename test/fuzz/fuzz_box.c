@@ -159,7 +159,8 @@ bind_fields(const uint8_t *lengths, int nfields, const uint8_t *filler, size_t n
 	aad = concatenate(box, fields, nfields);
 	PROPERTY(xaes_open(the_key(), header.nonce, &aad, 1, box + BOX_HEADER_LEN, 1,
 					   box + BOX_HEADER_LEN + 1, out) == CRYPTO_OK);
-	PROPERTY(nfields == 0 || box_open(the_key(), fields, nfields - 1, box, sizeof(box), out) == CRYPTO_MISMATCH);
+	PROPERTY(nfields == 0
+			 || box_open(the_key(), fields, nfields - 1, box, sizeof(box), out) == CRYPTO_MISMATCH);
 	free((void *) aad.data);
 	for (int i = 0; i < nfields; i++)
 		free((void *) fields[i].data);

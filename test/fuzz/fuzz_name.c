@@ -77,7 +77,8 @@ check_name(const char *name, size_t len)
 		memcpy(pattern, name, len);
 		memcpy(pattern + len, "/**", 3);
 		if (pattern_is_valid(pattern, len + 3))
-			PROPERTY(pattern_matches(pattern, len + 3, inside, len + 2) && !pattern_matches(pattern, len + 3, name, len));
+			PROPERTY(pattern_matches(pattern, len + 3, inside, len + 2)
+					 && !pattern_matches(pattern, len + 3, name, len));
 		else
 			PROPERTY(len + 3 > NAME_MAX_LEN);
 		free(pattern);

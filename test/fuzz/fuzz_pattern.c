@@ -110,7 +110,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 			PROPERTY(matches == path_fits(&pattern, &name));
 			PROPERTY(!matches || (name.len >= prefix && memcmp(pattern.data, name.data, prefix) == 0));
-			PROPERTY(!exact || matches == (name.len == pattern.len && memcmp(pattern.data, name.data, name.len) == 0));
+			PROPERTY(!exact || matches == (name.len == pattern.len
+										   && memcmp(pattern.data, name.data, name.len) == 0));
 		}
 	}
 	free(pattern.data);

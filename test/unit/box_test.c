@@ -8,7 +8,8 @@
 
 static const size_t lengths[] = {0, 1, 15, 16, 64, 4096};
 static const uint8_t key_bytes[CRYPTO_KEY_LEN] = "0123456789abcdef0123456789abcde";
-static const Bytes value_fields[] = {{"sixteen bytes id", 16}, {"\0\0\0\0\0\0\0\1", 8}, {"prod/db/password", 16}};
+static const Bytes value_fields[] = {{"sixteen bytes id", 16}, {"\0\0\0\0\0\0\0\1", 8},
+	{"prod/db/password", 16}};
 static XaesKey *key;
 
 #define VALUE_FIELDS value_fields, (int) lengthof(value_fields)
@@ -140,7 +141,8 @@ every_truncation(void)
 		{
 			expect_refused(VALUE_FIELDS, box, len, "cut at the end", len);
 			if (len > 0)
-				expect_refused(VALUE_FIELDS, box + BOX_OVERHEAD + lengths[i] - len, len, "cut at the start", len);
+				expect_refused(VALUE_FIELDS, box + BOX_OVERHEAD + lengths[i] - len, len,
+							   "cut at the start", len);
 		}
 		free(box);
 		free(plain);
@@ -259,21 +261,30 @@ header_is_bound(void)
 static void
 wrong_fields(void)
 {
-	static const Bytes id_other[] = {{"sixteen bytes iD", 16}, {"\0\0\0\0\0\0\0\1", 8}, {"prod/db/password", 16}};
-	static const Bytes version_other[] = {{"sixteen bytes id", 16}, {"\0\0\0\0\0\0\0\2", 8}, {"prod/db/password", 16}};
-	static const Bytes name_other[] = {{"sixteen bytes id", 16}, {"\0\0\0\0\0\0\0\1", 8}, {"prod/db/passwore", 16}};
-	static const Bytes name_longer[] = {{"sixteen bytes id", 16}, {"\0\0\0\0\0\0\0\1", 8}, {"prod/db/password2", 17}};
-	static const Bytes name_shorter[] = {{"sixteen bytes id", 16}, {"\0\0\0\0\0\0\0\1", 8}, {"prod/db/passwor", 15}};
+	static const Bytes id_other[] = {{"sixteen bytes iD", 16}, {"\0\0\0\0\0\0\0\1", 8},
+		{"prod/db/password", 16}};
+	static const Bytes version_other[] = {{"sixteen bytes id", 16}, {"\0\0\0\0\0\0\0\2", 8},
+		{"prod/db/password", 16}};
+	static const Bytes name_other[] = {{"sixteen bytes id", 16}, {"\0\0\0\0\0\0\0\1", 8},
+		{"prod/db/passwore", 16}};
+	static const Bytes name_longer[] = {{"sixteen bytes id", 16}, {"\0\0\0\0\0\0\0\1", 8},
+		{"prod/db/password2", 17}};
+	static const Bytes name_shorter[] = {{"sixteen bytes id", 16}, {"\0\0\0\0\0\0\0\1", 8},
+		{"prod/db/passwor", 15}};
 	static const Bytes name_empty[] = {{"sixteen bytes id", 16}, {"\0\0\0\0\0\0\0\1", 8}, {"", 0}};
-	static const Bytes order[] = {{"\0\0\0\0\0\0\0\1", 8}, {"sixteen bytes id", 16}, {"prod/db/password", 16}};
-	static const Bytes more[] = {{"sixteen bytes id", 16}, {"\0\0\0\0\0\0\0\1", 8}, {"prod/db/password", 16}, {"", 0}, {"", 0}};
+	static const Bytes order[] = {{"\0\0\0\0\0\0\0\1", 8}, {"sixteen bytes id", 16},
+		{"prod/db/password", 16}};
+	static const Bytes more[] = {{"sixteen bytes id", 16}, {"\0\0\0\0\0\0\0\1", 8}, {"prod/db/password", 16},
+		{"", 0}, {"", 0}};
 	static const struct
 	{
 		const Bytes *fields;
 		int			n;
 	}			tries[] = {
-		{id_other, 3}, {version_other, 3}, {name_other, 3}, {name_longer, 3}, {name_shorter, 3}, {name_empty, 3},
-		{order, 3}, {more, 4}, {more, 5}, {value_fields, 2}, {value_fields, 1}, {value_fields, 0}, {value_fields + 1, 2},
+		{id_other, 3}, {version_other, 3}, {name_other, 3}, {name_longer, 3}, {name_shorter, 3},
+		{name_empty, 3},
+		{order, 3}, {more, 4}, {more, 5}, {value_fields, 2}, {value_fields, 1}, {value_fields, 0},
+		{value_fields + 1, 2},
 	};
 	uint8_t    *plain;
 	uint8_t    *box = seal_value(32, &plain);
@@ -364,13 +375,17 @@ check_binding(const Bytes *fields, int nfields)
 	if (!CHECK(box_seal(key, &header, fields, nfields, (const uint8_t *) "plain", 5, box) == CRYPTO_OK))
 		return;
 	aad = associated_data(box, fields, nfields);
-	CHECK(xaes_open(key, header.nonce, &aad, 1, box + BOX_HEADER_LEN, 5, box + BOX_HEADER_LEN + 5, out) == CRYPTO_OK,
+	CHECK(xaes_open(key, header.nonce, &aad, 1, box + BOX_HEADER_LEN, 5,
+					box + BOX_HEADER_LEN + 5, out) == CRYPTO_OK,
 		  "%d fields of %zu, %zu ...", nfields, fields[0].len, nfields > 1 ? fields[1].len : 0);
 	CHECK(box_open(key, fields, nfields, box, sizeof(box), out) == CRYPTO_OK);
 	free((void *) aad.data);
 }
 
-/* Fields of every length, alone and before and after others: bound in full, whatever is done to save calls. */
+/*
+ * Fields of every length, alone and before and after others: bound in full,
+ * whatever is done to save calls.
+ */
 static void
 fields_of_every_length(void)
 {
@@ -382,7 +397,8 @@ fields_of_every_length(void)
 	for (size_t len = 0; len <= 1200; len++)
 		for (size_t i = 0; i < lengthof(others); i++)
 		{
-			Bytes		fields[] = {{len > 0 ? long_text : NULL, len}, {long_text, others[i]}, {long_text, len}, {"d", 1}};
+			Bytes		fields[] = {{len > 0 ? long_text : NULL, len}, {long_text, others[i]},
+				{long_text, len}, {"d", 1}};
 
 			check_binding(fields, 4);
 			check_binding(fields + 1, 3);
@@ -404,7 +420,8 @@ at_most_four_fields(void)
 		BoxHeader	header = header_of(BOX_TRANSIT);
 		bool		fits = n <= 4;
 
-		CHECK(box_seal(key, &header, fields, n, (const uint8_t *) "plain", 5, box) == (fits ? CRYPTO_OK : CRYPTO_BROKEN));
+		CHECK(box_seal(key, &header, fields, n, (const uint8_t *) "plain", 5, box)
+			  == (fits ? CRYPTO_OK : CRYPTO_BROKEN));
 		if (fits)
 			CHECK(box_open(key, fields, n, box, sizeof(box), out) == CRYPTO_OK);
 		else
@@ -471,7 +488,8 @@ parse_accepts(void)
 					good = good && content == 0 && len == BOX_OVERHEAD + 32;
 				if (len >= 4)
 					memcpy(box, (uint8_t[]) {1, (uint8_t) kind, (uint8_t) content, 0}, 4);
-				CHECK(box_parse(box, len, &header) == good, "kind %d, content %d, %zu bytes", kind, content, len);
+				CHECK(box_parse(box, len, &header) == good,
+					  "kind %d, content %d, %zu bytes", kind, content, len);
 				free(box);
 			}
 }

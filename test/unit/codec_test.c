@@ -169,7 +169,8 @@ hex(void)
 			char		pair[] = "00";
 
 			pair[at] = (char) c;
-			CHECK(codec_from_hex(pair, 2, back) == (c != 0 && strchr("0123456789abcdefABCDEF", c) != NULL), "byte %d", c);
+			CHECK(codec_from_hex(pair, 2, back) == (c != 0 && strchr("0123456789abcdefABCDEF", c) != NULL),
+				  "byte %d", c);
 		}
 }
 
@@ -183,7 +184,8 @@ key_texts(void)
 	CHECK(base64_decode_key(text, 44, key));
 	for (int i = 0; i < CRYPTO_KEY_LEN; i++)
 		CHECK(key[i] == i);
-	CHECK(!base64_decode_key(text, 43, key) && !base64_decode_key(text, 45, key) && !base64_decode_key(text, 0, key));
+	CHECK(!base64_decode_key(text, 43, key)
+		  && !base64_decode_key(text, 45, key) && !base64_decode_key(text, 0, key));
 	for (size_t at = 0; at < 44; at++)
 		for (int c = 0; c < 256; c++)
 		{

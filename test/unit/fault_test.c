@@ -102,25 +102,33 @@ REAL(type, function, parameters) \
 	return fails_now(#function) ? NULL : __real_##function arguments; \
 }
 
-WRAP_POINTER(EVP_CIPHER *, EVP_CIPHER_fetch, (OSSL_LIB_CTX *c, const char *name, const char *properties), (c, name, properties))
+WRAP_POINTER(EVP_CIPHER *, EVP_CIPHER_fetch, (OSSL_LIB_CTX *c, const char *name, const char *properties),
+			 (c, name, properties))
 WRAP_POINTER(EVP_CIPHER_CTX *, EVP_CIPHER_CTX_new, (void), ())
 WRAP_POINTER(void *, CRYPTO_zalloc, (size_t n, const char *file, int line), (n, file, line))
-WRAP_STATUS(EVP_EncryptInit_ex2, (EVP_CIPHER_CTX *c, const EVP_CIPHER *cipher, const unsigned char *key, const unsigned char *iv,
+WRAP_STATUS(EVP_EncryptInit_ex2,
+			(EVP_CIPHER_CTX *c, const EVP_CIPHER *cipher, const unsigned char *key, const unsigned char *iv,
 								  const OSSL_PARAM params[]), (c, cipher, key, iv, params))
-WRAP_STATUS(EVP_CipherInit_ex2, (EVP_CIPHER_CTX *c, const EVP_CIPHER *cipher, const unsigned char *key, const unsigned char *iv,
+WRAP_STATUS(EVP_CipherInit_ex2,
+			(EVP_CIPHER_CTX *c, const EVP_CIPHER *cipher, const unsigned char *key, const unsigned char *iv,
 								 int enc, const OSSL_PARAM params[]), (c, cipher, key, iv, enc, params))
 WRAP_STATUS(EVP_CIPHER_CTX_set_padding, (EVP_CIPHER_CTX *c, int padding), (c, padding))
 WRAP_STATUS(EVP_CIPHER_CTX_ctrl, (EVP_CIPHER_CTX *c, int type, int arg, void *ptr), (c, type, arg, ptr))
-WRAP_LENGTH(EVP_EncryptUpdate, (EVP_CIPHER_CTX *c, unsigned char *out, int *outl, const unsigned char *in, int inl),
+WRAP_LENGTH(EVP_EncryptUpdate,
+			(EVP_CIPHER_CTX *c, unsigned char *out, int *outl, const unsigned char *in, int inl),
 			(c, out, outl, in, inl), outl)
-WRAP_LENGTH(EVP_CipherUpdate, (EVP_CIPHER_CTX *c, unsigned char *out, int *outl, const unsigned char *in, int inl),
+WRAP_LENGTH(EVP_CipherUpdate,
+			(EVP_CIPHER_CTX *c, unsigned char *out, int *outl, const unsigned char *in, int inl),
 			(c, out, outl, in, inl), outl)
 WRAP_LENGTH(EVP_EncryptFinal_ex, (EVP_CIPHER_CTX *c, unsigned char *out, int *outl), (c, out, outl), outl)
 WRAP_LENGTH(EVP_DecryptFinal_ex, (EVP_CIPHER_CTX *c, unsigned char *out, int *outl), (c, out, outl), outl)
-WRAP_STATUS(RAND_bytes_ex, (OSSL_LIB_CTX *c, unsigned char *buf, size_t n, unsigned int strength), (c, buf, n, strength))
-WRAP_STATUS(RAND_priv_bytes_ex, (OSSL_LIB_CTX *c, unsigned char *buf, size_t n, unsigned int strength), (c, buf, n, strength))
+WRAP_STATUS(RAND_bytes_ex, (OSSL_LIB_CTX *c, unsigned char *buf, size_t n, unsigned int strength),
+			(c, buf, n, strength))
+WRAP_STATUS(RAND_priv_bytes_ex, (OSSL_LIB_CTX *c, unsigned char *buf, size_t n, unsigned int strength),
+			(c, buf, n, strength))
 
-REAL(unsigned char *, HMAC, (const EVP_MD *md, const void *key, int keylen, const unsigned char *data, size_t n,
+REAL(unsigned char *, HMAC,
+	 (const EVP_MD *md, const void *key, int keylen, const unsigned char *data, size_t n,
 							 unsigned char *out, unsigned int *outlen))
 {
 	unsigned char *result;
@@ -188,7 +196,8 @@ seal_and_open_once(XaesKey *key)
 	{
 		/* Of the last step it cannot be told whether libcrypto or the tag failed. */
 		CHECK(result == CRYPTO_BROKEN
-			  || (result == CRYPTO_MISMATCH && strcmp(fault.hit, "EVP_DecryptFinal_ex") == 0), "%s", fault.hit);
+			  || (result == CRYPTO_MISMATCH && strcmp(fault.hit, "EVP_DecryptFinal_ex") == 0),
+			  "%s", fault.hit);
 		CHECK(all_bytes(out, sizeof(out), 0), "%s", fault.hit);
 	}
 	else if (before)
@@ -228,7 +237,8 @@ seal_in_place(void)
 	if (xaes_seal(key, nonce, fields, lengthof(fields), bytes, sizeof(bytes), bytes, tag) == CRYPTO_OK)
 		CHECK(unharmed(), "%s", fault.hit);
 	else
-		CHECK(!unharmed() && all_bytes(bytes, sizeof(bytes), 0) && all_bytes(tag, sizeof(tag), 0), "%s", fault.hit);
+		CHECK(!unharmed() && all_bytes(bytes, sizeof(bytes), 0) && all_bytes(tag, sizeof(tag), 0), "%s",
+			  fault.hit);
 	xaes_free(key);
 }
 
@@ -348,8 +358,10 @@ try_in_child(void (*operation) (void), FaultMode mode, int at)
 		fault.mode = mode;
 		fault.at = at;
 		operation();
-		hit = fault.at == 0 || fault.hit != NULL;	/* an operation that went on after its fault has reset it */
-		exit(check_wrong > 0 ? WRONG : hit ? HIT : NOT_HIT);	/* through atexit: leaks are looked for there */
+		/* An operation that went on after its fault has reset it. */
+		hit = fault.at == 0 || fault.hit != NULL;
+		/* Not _exit(): leaks are looked for on the way out. */
+		exit(check_wrong > 0 ? WRONG : hit ? HIT : NOT_HIT);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
 		return WRONG;
@@ -497,7 +509,8 @@ static void
 missing_fips_provider(void)
 {
 	static const char configuration[] =
-		"openssl_conf = init\n[init]\nalg_section = algorithms\n[algorithms]\ndefault_properties = fips=yes\n";
+		"openssl_conf = init\n[init]\nalg_section = algorithms\n"
+		"[algorithms]\ndefault_properties = fips=yes\n";
 	char		path[4096];
 	FILE	   *file;
 	int			status = -1;

@@ -18,8 +18,10 @@
 
 #define MAX_BYTES 65536
 
-extern int	__real_EVP_EncryptUpdate(EVP_CIPHER_CTX *ctx, unsigned char *out, int *outl, const unsigned char *in, int inl);
-extern int	__wrap_EVP_EncryptUpdate(EVP_CIPHER_CTX *ctx, unsigned char *out, int *outl, const unsigned char *in, int inl);
+extern int	__real_EVP_EncryptUpdate(EVP_CIPHER_CTX *ctx, unsigned char *out, int *outl,
+									 const unsigned char *in, int inl);
+extern int	__wrap_EVP_EncryptUpdate(EVP_CIPHER_CTX *ctx, unsigned char *out, int *outl,
+									 const unsigned char *in, int inl);
 
 static uint8_t vector_key[CRYPTO_KEY_LEN];
 static int	keys_replaced;
@@ -84,7 +86,8 @@ comes_out(bool valid, const Field *f)
 			&& memcmp(out, f[SEALED].data, f[SEALED].len) == 0
 			&& memcmp(tag, f[TAG].data, sizeof(tag)) == 0;
 	else
-		right = xaes_open(key, nonce, &aad, 1, f[SEALED].data, f[SEALED].len, f[TAG].data, out) == CRYPTO_MISMATCH
+		right = xaes_open(key, nonce, &aad, 1, f[SEALED].data, f[SEALED].len, f[TAG].data, out)
+			== CRYPTO_MISMATCH
 			&& all_bytes(out, f[SEALED].len, 0);
 	xaes_free(key);
 	free(out);

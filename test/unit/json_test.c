@@ -95,7 +95,8 @@ expect_merged(const char *target, const char *changes, const char *wanted)
 	size_t		n;
 
 	if (CHECK(merge(target, changes, out, &n) == JSON_OK, "%s and %s", target, changes))
-		CHECK(n == strlen(wanted) && memcmp(out, wanted, n) == 0, "%s and %s: %.*s", target, changes, (int) n, out);
+		CHECK(n == strlen(wanted) && memcmp(out, wanted, n) == 0, "%s and %s: %.*s", target, changes,
+			  (int) n, out);
 }
 
 static void
@@ -111,11 +112,15 @@ static void
 objects(void)
 {
 	static const char *const accepted[] = {
-		"{}", " {} ", "\t{\n}\r", "{ }", "{\"a\":1}", "{\"\":1}", " { \"a\" : 1 , \"b\" : 2 } ", "{\"a\":1,\"a\":2}",
-		"{\"a\":{}}", "{\"a\":[]}", "{\"a\":[ ]}", "{\"a\":[1,2 , [3]]}", "{\"a\":[{}]}", "{\"a\":{\"b\":{\"c\":null}}}",
-		"{\"a\":true,\"b\":false,\"c\":null}", "{\"a\":\"\"}", "{\"a\":\"\x7f\"}", "{\"a\":\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"}",
+		"{}", " {} ", "\t{\n}\r", "{ }", "{\"a\":1}", "{\"\":1}", " { \"a\" : 1 , \"b\" : 2 } ",
+		"{\"a\":1,\"a\":2}",
+		"{\"a\":{}}", "{\"a\":[]}", "{\"a\":[ ]}", "{\"a\":[1,2 , [3]]}", "{\"a\":[{}]}",
+		"{\"a\":{\"b\":{\"c\":null}}}",
+		"{\"a\":true,\"b\":false,\"c\":null}", "{\"a\":\"\"}", "{\"a\":\"\x7f\"}",
+		"{\"a\":\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"}",
 		"{\"a\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"}", "{\"a\":\"\\u0000\\u001f\\uabcd\\uABCD\\uD83D\\uDE00\"}",
-		"{\"a\":\"\\ud800\"}", "{\"a\":\"\\udc00\\ud800\"}",	/* grammatical; what they mean is another question */
+		"{\"a\":\"\\ud800\"}",
+		"{\"a\":\"\\udc00\\ud800\"}",	/* grammatical; what they mean is another question */
 		"{\"\\u0000\":1}", "{\"a\\nb\":1}",
 	};
 
@@ -127,7 +132,8 @@ static void
 other_values(void)
 {
 	static const char *const accepted[] = {
-		"[]", "[1]", " [ ] ", "\"\"", "\"{}\"", "0", "-0", "1", "-1.5e+3", "true", "false", "null", " null\n", "[{}]",
+		"[]", "[1]", " [ ] ", "\"\"", "\"{}\"", "0", "-0", "1", "-1.5e+3", "true", "false", "null", " null\n",
+		"[{}]",
 	};
 
 	for (size_t i = 0; i < lengthof(accepted); i++)
@@ -139,11 +145,14 @@ refused_texts(void)
 {
 	static const char *const refused[] = {
 		"", " ", "\n", "{", "}", "[", "]", "{]", "[}", "{}}", "{{}}", "{} {}", "{},", ",{}", "{}x", "x{}",
-		"{\"a\"}", "{\"a\":}", "{:1}", "{a:1}", "{'a':1}", "{1:1}", "{null:1}", "{\"a\" 1}", "{\"a\"::1}", "{\"a\"=1}",
+		"{\"a\"}", "{\"a\":}", "{:1}", "{a:1}", "{'a':1}", "{1:1}", "{null:1}", "{\"a\" 1}", "{\"a\"::1}",
+		"{\"a\"=1}",
 		"{\"a\":1,}", "{,\"a\":1}", "{\"a\":1,,\"b\":2}", "{\"a\":1 \"b\":2}", "{\"a\":1;\"b\":2}", "{,}",
-		"{\"a\":1", "{\"a\":", "{\"a\"", "{\"a", "{\"", "{\"a\":\"", "{\"a\":[", "{\"a\":[1", "{\"a\":[1,", "{\"a\":{",
+		"{\"a\":1", "{\"a\":", "{\"a\"", "{\"a", "{\"", "{\"a\":\"", "{\"a\":[", "{\"a\":[1", "{\"a\":[1,",
+		"{\"a\":{",
 		"{\"a\":[1,]}", "{\"a\":[,1]}", "{\"a\":[1 2]}", "{\"a\":[1}", "{\"a\":[1}]", "{\"a\":[\"b\":1]}",
-		"{\"a\":True}", "{\"a\":TRUE}", "{\"a\":tru}", "{\"a\":truer}", "{\"a\":nul}", "{\"a\":nulll}", "{\"a\":Null}",
+		"{\"a\":True}", "{\"a\":TRUE}", "{\"a\":tru}", "{\"a\":truer}", "{\"a\":nul}", "{\"a\":nulll}",
+		"{\"a\":Null}",
 		"{\"a\":undefined}", "{\"a\":NaN}", "{\"a\":Infinity}", "{\"a\":-Infinity}",
 		"{/**/}", "{//\n}", "{}#", "/**/{}", "{\"a\":1/**/}",
 		"{\"a\":'b'}", "{\"a\":b}", "{\"a\":\"b}", "{\"a\":b\"}", "{\"a\":\"b\"c\"}",
@@ -175,7 +184,8 @@ strings(void)
 
 		/* After a backslash: eight characters; the u wants its digits. */
 		escaped[7] = (char) c;
-		CHECK((check(escaped, sizeof(escaped) - 1) == JSON_OK) == (c != 0 && strchr("\"\\/bfnrt", c) != NULL), "byte %d", c);
+		CHECK((check(escaped, sizeof(escaped) - 1) == JSON_OK) == (c != 0 && strchr("\"\\/bfnrt", c) != NULL),
+			  "byte %d", c);
 	}
 
 	/* Each byte at each place of four hex digits. */
@@ -194,12 +204,15 @@ static void
 numbers(void)
 {
 	static const char *const good[] = {
-		"0", "-0", "1", "-1", "10", "1234567890", "0.0", "-0.0", "1.5", "0.001", "1e1", "1E1", "1e+1", "1e-1", "1e01",
+		"0", "-0", "1", "-1", "10", "1234567890", "0.0", "-0.0", "1.5", "0.001", "1e1", "1E1", "1e+1", "1e-1",
+		"1e01",
 		"0e0", "0E-0", "1.5e3", "-1.5E+3", "123456789012345678901234567890", "1e99999",
 	};
 	static const char *const bad[] = {
-		"+1", "-", "--1", "01", "-01", "00", "1.", ".1", "-.1", "1..2", "1.2.3", "1e", "1e+", "1e-", "1E", "1e1.5", "1e1e1",
-		"1.e1", "e1", "0x1", "0b1", "1_000", "1,000", "1 000", "- 1", "1 .5", "1e 1", "1f", "\xd9\xa1", "1e+-1",
+		"+1", "-", "--1", "01", "-01", "00", "1.", ".1", "-.1", "1..2", "1.2.3", "1e", "1e+", "1e-", "1E",
+		"1e1.5", "1e1e1",
+		"1.e1", "e1", "0x1", "0b1", "1_000", "1,000", "1 000", "- 1", "1 .5", "1e 1", "1f", "\xd9\xa1",
+		"1e+-1",
 	};
 	char		json[64];
 
@@ -222,7 +235,8 @@ numbers(void)
 static void
 every_truncation(void)
 {
-	static const char json[] = "{\"a\\u00e4\" : [1.5e-3, true, {\"b\": null}], \"c\": \"\\ud83d\\ude00\\n\", \"d\":{}}";
+	static const char json[] = "{\"a\\u00e4\" : [1.5e-3, true, {\"b\": null}], "
+		"\"c\": \"\\ud83d\\ude00\\n\", \"d\":{}}";
 
 	CHECK(check(json, sizeof(json) - 1) == JSON_OK);
 	for (size_t len = 0; len < sizeof(json) - 1; len++)
@@ -282,7 +296,8 @@ deep_merge(void)
 	out = malloc(2 * t.len + 8);
 	CHECK(json_check_object(t) == JSON_OK);
 	CHECK(json_merge_patch(t, t, out, &n) == JSON_OK && n == t.len && memcmp(out, t.data, n) == 0);
-	CHECK(json_merge_patch((JsonText) {"{}", 2}, t, out, &n) == JSON_OK && n == t.len && memcmp(out, t.data, n) == 0);
+	CHECK(json_merge_patch((JsonText) {"{}", 2}, t, out, &n) == JSON_OK
+		  && n == t.len && memcmp(out, t.data, n) == 0);
 	free(out);
 	free(json);
 	release(t);
@@ -292,7 +307,8 @@ static void
 plain_fields(void)
 {
 	static const char json[] =
-		" { \"s\" : \"text\" , \"n\":1.50, \"t\":true, \"f\" : false,\"z\":null, \"o\": { \"s\" : 1 } , \"l\":[ 1, 2 ], \"\":\"empty\" } ";
+		" { \"s\" : \"text\" , \"n\":1.50, \"t\":true, \"f\" : false,\"z\":null, "
+		"\"o\": { \"s\" : 1 } , \"l\":[ 1, 2 ], \"\":\"empty\" } ";
 
 	expect_field(json, "s", "text");
 	expect_field(json, "n", "1.50");
@@ -337,8 +353,10 @@ static void
 untranslatable_fields(void)
 {
 	static const char *const values[] = {
-		"\\u0000", "a\\u0000b", "\\ud800", "\\udbff", "\\udc00", "\\udfff", "\\ud800x", "\\ud800\\n", "\\ud800\\u0041",
-		"\\ud800\\ud800", "\\udc00\\ud800", "\\ud800\\ud800\\udc00", "\\ud83d\\\\ude00", "\\ude00\\ud83d", "\\ud800\\ud7ff",
+		"\\u0000", "a\\u0000b", "\\ud800", "\\udbff", "\\udc00", "\\udfff", "\\ud800x", "\\ud800\\n",
+		"\\ud800\\u0041",
+		"\\ud800\\ud800", "\\udc00\\ud800", "\\ud800\\ud800\\udc00", "\\ud83d\\\\ude00", "\\ude00\\ud83d",
+		"\\ud800\\ud7ff",
 		"\\ud800\\ue000",
 	};
 	char		json[64];
@@ -439,7 +457,8 @@ merges(void)
 	expect_merged("{\"a\":{\"x\":1},\"a\":{\"y\":1}}", "{\"a\":{\"z\":1}}", "{\"a\":{\"y\":1,\"z\":1}}");
 
 	/* Keys that no text can hold are still keys, and themselves. */
-	expect_merged("{\"\\u0000\":1,\"\\ud800\":2}", "{\"\\u0000\":null,\"\\udc00\":3}", "{\"\\ud800\":2,\"\\udc00\":3}");
+	expect_merged("{\"\\u0000\":1,\"\\ud800\":2}", "{\"\\u0000\":null,\"\\udc00\":3}",
+				  "{\"\\ud800\":2,\"\\udc00\":3}");
 }
 
 static int	interruptions;

@@ -5,6 +5,8 @@
 
 #include "check.h"
 
+#include <ctype.h>
+
 static const char hex_text[] = "000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F";
 static const char base64_text[] = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
@@ -58,8 +60,10 @@ accepted(void)
 static void
 surroundings_refused(void)
 {
-	static const char *const starts[] = {"", "\n", " ", "\t", "\r\n", "0x", "\\x", "\"", "'", "\xef\xbb\xbf", "#"};
-	static const char *const ends[] = {"", "\n", "\r\n", "\r", "\n\n", "\r\r\n", "\n\r", "\n\r\n", "\r\n\r\n", " ", "\t",
+	static const char *const starts[] = {"", "\n", " ", "\t", "\r\n", "0x", "\\x", "\"", "'", "\xef\xbb\xbf",
+		"#"};
+	static const char *const ends[] = {"", "\n", "\r\n", "\r", "\n\n", "\r\r\n", "\n\r", "\n\r\n", "\r\n\r\n",
+		" ", "\t",
 	" \n", "\"", "=", "0", "00", "A", "#", "\v", "\f", "\n "};
 
 	for (size_t i = 0; i < lengthof(starts); i++)
@@ -112,12 +116,13 @@ every_byte(void)
 
 			memcpy(text, hex_text, sizeof(text));
 			text[at] = (char) c;
-			CHECK(refuses(text, 64) == (c == 0 || strchr("0123456789abcdefABCDEF", c) == NULL), "byte %d at %zu", c, at);
+			CHECK(refuses(text, 64) == (c == 0 || strchr("0123456789abcdefABCDEF", c) == NULL),
+				  "byte %d at %zu", c, at);
 		}
 		for (size_t at = 0; at < 42; at++)
 		{
 			char		text[45];
-			bool		digit = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
+			bool		digit = (c < 0x80 && isalnum(c)) || c == '+' || c == '/';
 
 			memcpy(text, base64_text, sizeof(text));
 			text[at] = (char) c;

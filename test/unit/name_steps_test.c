@@ -65,12 +65,16 @@ never_more_than_len_times_plen(void)
 		const char *name_unit;
 		const char *name_end;
 	}			nasty[] = {
-		{"*", "a", "b", "a", "a"}, {"*", "a", "*b", "a", "a"}, {"a*", "a", "b", "a", "c"}, {"", "a*", "b", "a", "a"},
-		{"", "*a", "b", "a", "a"}, {"", "*aa", "b", "a", "a"}, {"", "a*b*", "c", "ab", "a"}, {"", "*aaaaaaaa", "b", "a", "a"},
+		{"*", "a", "b", "a", "a"}, {"*", "a", "*b", "a", "a"}, {"a*", "a", "b", "a", "c"},
+		{"", "a*", "b", "a", "a"},
+		{"", "*a", "b", "a", "a"}, {"", "*aa", "b", "a", "a"}, {"", "a*b*", "c", "ab", "a"},
+		{"", "*aaaaaaaa", "b", "a", "a"},
 		{"**/", "a/", "b", "a/", "a"}, {"**/", "*/", "b", "a/", "a"}, {"**/", "*a*/", "b", "a/", "a"},
 		{"", "**/a/", "b", "a/", "a"}, {"", "**/*/", "b", "a/", "a"}, {"", "**/*a*/", "b", "a/", "a"},
-		{"**/", "*a*a*a*b/", "c", "aaaa/", "a"}, {"", "*a*/**/", "b", "aaaaaaa/", "a"}, {"", "*/", "*b", "a/", "a"},
-		{"**/", "*aaaaaaab/", "c", "aaaaaaaaaaaaaaab/", "a"}, {"**/", "*aaaaaaa/", "c", "aaaaaaaaaaaaaaaa/", "a"},
+		{"**/", "*a*a*a*b/", "c", "aaaa/", "a"}, {"", "*a*/**/", "b", "aaaaaaa/", "a"},
+		{"", "*/", "*b", "a/", "a"},
+		{"**/", "*aaaaaaab/", "c", "aaaaaaaaaaaaaaab/", "a"},
+		{"**/", "*aaaaaaa/", "c", "aaaaaaaaaaaaaaaa/", "a"},
 		{"**/*", "a", "b", "a", "a"}, {"**/*", "a", "b/**", "a", "/b"},
 	};
 	static const size_t sizes[] = {64, 128, 256, 512};

@@ -47,14 +47,20 @@ static void
 names(void)
 {
 	static const char *const valid[] = {
-		"a", "A", "0", "-", "_", "@", "+", "=", "...", ".a", "a.", "a..b", "..a", "-rf", "a/b", "prod/db/password",
-		"a/.../b", "a/.b/c.", "user@example.com", "key=value", "1+1", "base64==", "a/-", "0/0/0/0/0/0/0/0/0/0",
+		"a", "A", "0", "-", "_", "@", "+", "=", "...", ".a", "a.", "a..b", "..a", "-rf", "a/b",
+		"prod/db/password",
+		"a/.../b", "a/.b/c.", "user@example.com", "key=value", "1+1", "base64==", "a/-",
+		"0/0/0/0/0/0/0/0/0/0",
 	};
 	static const char *const invalid[] = {
-		"", "/", "//", "/a", "a/", "a//b", "a/b/", "//a", ".", "..", "./a", "../a", "a/.", "a/..", "a/./b", "a/../b",
-		" ", " a", "a ", "a b", "a\n", "\na", "a\tb", "*", "a*", "**", "a/**", "a\\b", "a:b", "a;b", "a'b", "a\"b", "a`b",
-		"a$b", "a%b", "a&b", "a(b", "a)b", "a,b", "a<b", "a>b", "a?b", "a[b", "a]b", "a^b", "a{b", "a|b", "a}b", "a~b",
-		"a!b", "a#b", "\x7f", "\x01", "\xc3\xa4", "\xff", "a/\xe2\x80\xae/b", "a\xef\xbc\x8f" "b", "\xef\xbb\xbf" "a",
+		"", "/", "//", "/a", "a/", "a//b", "a/b/", "//a", ".", "..", "./a", "../a", "a/.", "a/..", "a/./b",
+		"a/../b",
+		" ", " a", "a ", "a b", "a\n", "\na", "a\tb", "*", "a*", "**", "a/**", "a\\b", "a:b", "a;b", "a'b",
+		"a\"b", "a`b",
+		"a$b", "a%b", "a&b", "a(b", "a)b", "a,b", "a<b", "a>b", "a?b", "a[b", "a]b", "a^b", "a{b", "a|b",
+		"a}b", "a~b",
+		"a!b", "a#b", "\x7f", "\x01", "\xc3\xa4", "\xff", "a/\xe2\x80\xae/b", "a\xef\xbc\x8f" "b",
+		"\xef\xbb\xbf" "a",
 	};
 
 	for (size_t i = 0; i < lengthof(valid); i++)
@@ -109,7 +115,8 @@ static void
 patterns(void)
 {
 	static const char *const valid[] = {
-		"*", "**", "a*", "*a", "*a*", "a*b*c", "a/*", "a/**", "**/a", "a/**/b", "**/**", "*/*", "**/*", "*.", ".*", "..*",
+		"*", "**", "a*", "*a", "*a*", "a*b*c", "a/*", "a/**", "**/a", "a/**/b", "**/**", "*/*", "**/*", "*.",
+		".*", "..*",
 		"*.*", "*a*a*a", "a/*b/**/c*",
 	};
 	static const char *const invalid[] = {
@@ -153,7 +160,8 @@ static const struct
 }			matching[] = {
 	/* no star: the name itself, in its own case */
 	{"a", "a", true}, {"a", "b", false}, {"a", "A", false}, {"a", "aa", false}, {"aa", "a", false},
-	{"a/b", "a/b", true}, {"a/b", "a", false}, {"a", "a/b", false}, {"a/b", "a/b/c", false}, {"a.b", "axb", false},
+	{"a/b", "a/b", true}, {"a/b", "a", false}, {"a", "a/b", false}, {"a/b", "a/b/c", false},
+	{"a.b", "axb", false},
 
 	/* one star: any run inside a segment, none too */
 	{"*", "a", true}, {"*", "abc", true}, {"*", "...", true}, {"*", "a/b", false},
@@ -164,8 +172,10 @@ static const struct
 	{"a*a", "a", false}, {"a*a", "aa", true}, {"*ab*ab", "abab", true}, {"*ab*ab", "aabb", false},
 	{"*ab", "aab", true}, {"*aab", "aaab", true}, {"a*b*c", "abcbc", true}, {"a*b*c", "acb", false},
 	{"*/*", "a/b", true}, {"*/*", "a", false}, {"*/*", "a/b/c", false},
-	{"prod/*", "prod/a", true}, {"prod/*", "prod", false}, {"prod/*", "prod/a/b", false}, {"prod/*", "production/a", false},
-	{"prod/*/key", "prod/db/key", true}, {"prod/*/key", "prod/key", false}, {"prod/*/key", "prod/a/b/key", false},
+	{"prod/*", "prod/a", true}, {"prod/*", "prod", false}, {"prod/*", "prod/a/b", false},
+	{"prod/*", "production/a", false},
+	{"prod/*/key", "prod/db/key", true}, {"prod/*/key", "prod/key", false},
+	{"prod/*/key", "prod/a/b/key", false},
 
 	/* two stars at the end: one segment or more */
 	{"**", "a", true}, {"**", "a/b/c", true},
@@ -173,8 +183,10 @@ static const struct
 	{"prod/**", "production", false}, {"prod/**", "production/a", false}, {"prod/**", "a/prod/b", false},
 
 	/* in front and in the middle: none or more */
-	{"**/a", "a", true}, {"**/a", "b/a", true}, {"**/a", "c/b/a", true}, {"**/a", "ba", false}, {"**/a", "a/b", false},
-	{"**/a", "a/b/a", true}, {"**/a/b", "a/a/b", true}, {"**/a/b", "a/b/b", false}, {"**/a/b", "a/a/a/b", true},
+	{"**/a", "a", true}, {"**/a", "b/a", true}, {"**/a", "c/b/a", true}, {"**/a", "ba", false},
+	{"**/a", "a/b", false},
+	{"**/a", "a/b/a", true}, {"**/a/b", "a/a/b", true}, {"**/a/b", "a/b/b", false},
+	{"**/a/b", "a/a/a/b", true},
 	{"a/**/b", "a/b", true}, {"a/**/b", "a/x/b", true}, {"a/**/b", "a/x/y/b", true}, {"a/**/b", "ab", false},
 	{"a/**/b", "a", false}, {"a/**/b", "b", false}, {"a/**/b", "a/b/c", false}, {"a/**/b", "a/b/c/b", true},
 	{"a/**/b", "xa/b", false}, {"a/**/b", "a/bx", false},
@@ -304,7 +316,8 @@ prefixes(void)
 		size_t		prefix;
 		bool		exact;
 	}			table[] = {
-		{"a", 1, true}, {"a/b/c", 5, true}, {"*", 0, false}, {"**", 0, false}, {"a*", 1, false}, {"a/*", 2, false},
+		{"a", 1, true}, {"a/b/c", 5, true}, {"*", 0, false}, {"**", 0, false}, {"a*", 1, false},
+		{"a/*", 2, false},
 		{"prod/**", 5, false}, {"prod/**/key", 5, false}, {"prod/db-*/key", 8, false}, {"**/prod", 0, false},
 	};
 
@@ -312,7 +325,8 @@ prefixes(void)
 	{
 		bool		exact;
 
-		CHECK(pattern_prefix(table[i].pattern, strlen(table[i].pattern), &exact) == table[i].prefix, "%s", table[i].pattern);
+		CHECK(pattern_prefix(table[i].pattern, strlen(table[i].pattern), &exact) == table[i].prefix,
+			  "%s", table[i].pattern);
 		CHECK(exact == table[i].exact, "%s", table[i].pattern);
 	}
 }

@@ -105,7 +105,8 @@ every_character_occurs(void)
 static void
 exclusion(void)
 {
-	static const char *const excludes[] = {"0O1lI", "abc", "-", "!\"#$%&'()*+,/:;<=>?@[\\]^`{|", "0123456", "aAzZ09~}"};
+	static const char *const excludes[] = {"0O1lI", "abc", "-", "!\"#$%&'()*+,/:;<=>?@[\\]^`{|", "0123456",
+		"aAzZ09~}"};
 
 	for (size_t i = 0; i < lengthof(excludes); i++)
 		for (int repeat = 0; repeat < 200; repeat++)
@@ -141,7 +142,11 @@ refused(void)
 	CHECK(password_generate(PASSWORD_MAX_LEN + 1, PASSWORD_LOWER, NULL, 0, room) == PASSWORD_BAD_LENGTH);
 	CHECK(password_generate(SIZE_MAX, PASSWORD_LOWER, NULL, 0, room) == PASSWORD_BAD_LENGTH);
 	for (int classes = 1; classes <= ALL_CLASSES; classes++)
-		CHECK(generate((size_t) __builtin_popcount((unsigned) classes) - 1, classes, "", room) == PASSWORD_BAD_LENGTH);
+	{
+		size_t		wanted = (size_t) __builtin_popcount((unsigned) classes);
+
+		CHECK(generate(wanted - 1, classes, "", room) == PASSWORD_BAD_LENGTH);
+	}
 
 	CHECK(generate(10, PASSWORD_LOWER, lower, room) == PASSWORD_EMPTY_CLASS);
 	CHECK(generate(10, PASSWORD_UPPER | PASSWORD_DIGIT, "0123456789", room) == PASSWORD_EMPTY_CLASS);

@@ -10,8 +10,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern int	__real_RAND_priv_bytes_ex(OSSL_LIB_CTX *ctx, unsigned char *buf, size_t num, unsigned int strength);
-extern int	__wrap_RAND_priv_bytes_ex(OSSL_LIB_CTX *ctx, unsigned char *buf, size_t num, unsigned int strength);
+extern int	__real_RAND_priv_bytes_ex(OSSL_LIB_CTX *ctx, unsigned char *buf, size_t num,
+									  unsigned int strength);
+extern int	__wrap_RAND_priv_bytes_ex(OSSL_LIB_CTX *ctx, unsigned char *buf, size_t num,
+									  unsigned int strength);
 
 /* What the generator "draws" next, where a test has written it down; else it draws. */
 static const uint32_t *script;
@@ -222,7 +224,8 @@ below_bounds(void)
 static void
 below_rejects_the_remainder(void)
 {
-	static const uint32_t sizes[] = {1, 2, 3, 5, 6, 7, 10, 66, 94, 1000, 65537, UINT32_C(1) << 30, (UINT32_C(1) << 30) + 1,
+	static const uint32_t sizes[] = {1, 2, 3, 5, 6, 7, 10, 66, 94, 1000, 65537, UINT32_C(1) << 30,
+		(UINT32_C(1) << 30) + 1,
 	UINT32_C(3) << 29, (UINT32_C(1) << 31) - 1, UINT32_C(1) << 31};
 
 	for (size_t i = 0; i < lengthof(sizes); i++)

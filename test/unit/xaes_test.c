@@ -73,7 +73,8 @@ published_vectors(void)
 		Bytes		aad = {vectors[i].aad, strlen(vectors[i].aad)};
 		uint8_t		out[12 + XAES_TAG_LEN];
 
-		CHECK(xaes_seal(key, letters, &aad, 1, (const uint8_t *) "XAES-256-GCM", 12, out, out + 12) == CRYPTO_OK);
+		CHECK(xaes_seal(key, letters, &aad, 1, (const uint8_t *) "XAES-256-GCM", 12,
+						out, out + 12) == CRYPTO_OK);
 		check_hex(out, sizeof(out), vectors[i].answer);
 		xaes_free(key);
 	}
@@ -120,7 +121,8 @@ accumulate(int iterations, const char *answer)
 		key = xaes_new(m.key);
 		if (!CHECK(key != NULL))
 			return;
-		CHECK(xaes_seal(key, m.nonce, &aad, 1, m.plain, m.plain_len, sealed, sealed + m.plain_len) == CRYPTO_OK);
+		CHECK(xaes_seal(key, m.nonce, &aad, 1, m.plain, m.plain_len,
+						sealed, sealed + m.plain_len) == CRYPTO_OK);
 		CHECK(xaes_open(key, m.nonce, &aad, 1, sealed, m.plain_len, sealed + m.plain_len, back) == CRYPTO_OK);
 		CHECK(memcmp(back, m.plain, m.plain_len) == 0);
 		shake128_write(&sum, sealed, m.plain_len + XAES_TAG_LEN);
