@@ -367,8 +367,10 @@ keyring_unseal(const GatePass *pass)
 void
 keyring_get_status(KeyringStatus *status)
 {
+	SecretBuffer *keys = buffer_alloc(sizeof(RootKey) + CRYPTO_KEY_LEN);
+	RootKey    *root = (RootKey *) buffer_data(keys);
+	uint64		generation;
 	MasterRow	row;
-	uint8_t		root_id[ROOT_ID_LEN];
 
 	memset(status, 0, sizeof(*status));
 	status->root_id = keyring_root_id();
@@ -382,12 +384,17 @@ keyring_get_status(KeyringStatus *status)
 	}
 	status->has_master = master_find_newest(&row);
 	if (!status->has_master)
+	{
+		buffer_free(keys);
 		return;
+	}
 	status->master_version = row.version;
 	memcpy(status->master_id, row.id, BOX_ID_LEN);
-	if (status->root_id && codec_from_hex(status->root_id, ROOT_ID_HEX_LEN, root_id) && master_wrap_of(&row, root_id) < 0)
+	/* Its id may be there and its wrap not open: whether the key serves is tried, not read off. */
+	if (page_get_root(root, &generation) && !master_unwrap(root, &row, (uint8_t *) (root + 1)))
 	{
 		status->state = "sealed";
-		status->why = psprintf("wrong root key: %s", describe_wrong_root(root_id, &row));
+		status->why = psprintf("wrong root key: %s", describe_wrong_root(root->id, &row));
 	}
+	buffer_free(keys);
 }
