@@ -298,12 +298,23 @@ page_init(void)
 
 /* ---- reading it ---- */
 
+/*
+ * Peeked at, since every call asks.  Only under the lock is "no" an answer: an
+ * unseal() that takes one root key after another has neither for a moment.
+ */
 PageState
 page_state(void)
 {
+	bool		ready;
+
 	if (page == NULL)
 		return PAGE_ABSENT;
-	return page->ready ? PAGE_READY : PAGE_SEALED;
+	if (page->ready)
+		return PAGE_READY;
+	LWLockAcquire(lock, LW_SHARED);
+	ready = page->ready;
+	LWLockRelease(lock);
+	return ready ? PAGE_READY : PAGE_SEALED;
 }
 
 uint64

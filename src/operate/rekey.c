@@ -28,14 +28,38 @@
 typedef struct Progress
 {
 	uint8_t		key_id[BOX_ID_LEN];
+	int64		key_version;
 	int			batch;
 	ValueKey	at;				/* where this round has got to */
 	int64		total;			/* how many there were to do */
 	int64		done;
-	int64		damaged;		/* do not verify: left as they are */
-	int64		found;			/* in this round */
 	int64		done_in_round;
+	int64		skipped;		/* in this round: somebody has them, or they are gone */
+	bool		overtaken;		/* in this round: there is a newer key by now */
 } Progress;
+
+/*
+ * Each batch reads what is committed by now, whatever isolation the session
+ * asks for: to be said before the transaction takes its first snapshot.
+ */
+static void
+next_transaction(void)
+{
+	SPI_commit();
+	XactIsoLevel = XACT_READ_COMMITTED;
+}
+
+/* Another session may make the next key meanwhile; then that is where values go. */
+static bool
+choose_key(Progress *progress)
+{
+	int64		before = progress->key_version;
+
+	if (!keyring_sealing_key(progress->key_id, &progress->key_version))
+		return false;
+	progress->overtaken |= before != 0 && before != progress->key_version;
+	return true;
+}
 
 /* One value, if it can be locked.  A value that does not verify stays, and is told of. */
 static void
@@ -49,7 +73,10 @@ rekey_one(const GatePass *pass, const ValueKey *key, bool wait, Progress *progre
 	SecretBuffer *plain;
 
 	if (!store_lock_value(key, progress->key_id, wait, &secret, &version))
+	{
+		progress->skipped++;
 		return;
+	}
 	put_be64(number, (uint64) version.version);
 	fields[0] = (Bytes) {secret.id.data, UUID_LEN};
 	fields[1] = (Bytes) {number, sizeof(number)};
@@ -57,7 +84,6 @@ rekey_one(const GatePass *pass, const ValueKey *key, bool wait, Progress *progre
 	if (!box_parse((uint8_t *) VARDATA(version.value), VARSIZE(version.value) - VARHDRSZ, &header)
 		|| keyring_try_open_box(pass, version.value, fields, lengthof(fields), &plain) != OPEN_OK)
 	{
-		progress->damaged++;
 		ereport(WARNING,
 				(errmsg("version " INT64_FORMAT " of secret \"%s\" does not verify and was left as it is",
 						version.version, secret.name)));
@@ -80,7 +106,7 @@ rekey_batch(const GatePass *pass, bool wait, Progress *progress)
 	MemoryContext before = MemoryContextSwitchTo(scratch);
 	ValueKey   *keys = palloc(sizeof(ValueKey) * (Size) progress->batch);
 	Snapshot	snapshot = catalog_snapshot();
-	int			n = store_find_other_keys(progress->key_id, snapshot, &progress->at, keys, progress->batch);
+	int			n = !choose_key(progress) ? 0 : store_find_other_keys(progress->key_id, snapshot, &progress->at, keys, progress->batch);
 
 	UnregisterSnapshot(snapshot);
 	MemoryContextSwitchTo(each);
@@ -90,7 +116,6 @@ rekey_batch(const GatePass *pass, bool wait, Progress *progress)
 		rekey_one(pass, &keys[i], wait, progress);
 		MemoryContextReset(each);
 	}
-	progress->found += n;
 	MemoryContextSwitchTo(before);
 	MemoryContextDelete(scratch);
 	return n == progress->batch;
@@ -103,13 +128,12 @@ rekey_round(const GatePass *pass, bool wait, Progress *progress)
 	bool		more = true;
 
 	memset(&progress->at, 0, sizeof(progress->at));
-	progress->found = progress->done_in_round = progress->damaged = 0;
+	progress->done_in_round = progress->skipped = 0;
+	progress->overtaken = false;
 	while (more)
 	{
-		/* Each batch reads what is committed by now, whatever the session's default is. */
-		XactIsoLevel = XACT_READ_COMMITTED;
 		more = rekey_batch(pass, wait, progress);
-		SPI_commit();
+		next_transaction();
 		if (progress->done_in_round > 0 && more)
 			ereport(NOTICE, (errmsg("rekeyed " INT64_FORMAT " of " INT64_FORMAT " values",
 									progress->done, progress->total)));
@@ -121,23 +145,23 @@ operate_rekey(int batch)
 {
 	GatePass	pass = gate_require(PRIV_OPERATE, NULL);
 	Progress	progress = {.batch = batch};
-	int64		version;
 	bool		wait = false;
 
 	if (batch < 1 || batch > MAX_BATCH)
 		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE, errmsg("batch must be between 1 and %d", MAX_BATCH));
 	PreventCommandIfReadOnly("secrets.rekey()");
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
-	if (keyring_sealing_key(progress.key_id, &version))
+	next_transaction();
+	if (choose_key(&progress))
 	{
 		progress.total = store_count_other_keys(progress.key_id);
 		do
 		{
 			rekey_round(&pass, wait, &progress);
 			wait = progress.done_in_round == 0;
-		} while (progress.found > progress.damaged);
+		} while (progress.skipped > 0 || progress.overtaken);
 	}
 	SPI_finish();
 	ereport(NOTICE, (errmsg("rekeyed " INT64_FORMAT " values; every value that verifies is under master key version "
-							INT64_FORMAT, progress.done, version)));
+							INT64_FORMAT, progress.done, progress.key_version)));
 }
