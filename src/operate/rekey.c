@@ -20,6 +20,7 @@
 #include "base/refuse.h"
 #include "gate/gate.h"
 #include "keyring/keyring.h"
+#include "kv/value.h"
 #include "operate/operate.h"
 #include "store/store.h"
 
@@ -65,33 +66,24 @@ choose_key(Progress *progress)
 static void
 rekey_one(const GatePass *pass, const ValueKey *key, bool wait, Progress *progress)
 {
-	uint8_t		number[8];
 	Secret		secret;
 	Version		version;
-	Bytes		fields[3];
-	BoxHeader	header;
-	SecretBuffer *plain;
+	Plain		plain;
 
 	if (!store_lock_value(key, progress->key_id, wait, &secret, &version))
 	{
 		progress->skipped++;
 		return;
 	}
-	put_be64(number, (uint64) version.version);
-	fields[0] = (Bytes) {secret.id.data, UUID_LEN};
-	fields[1] = (Bytes) {number, sizeof(number)};
-	fields[2] = (Bytes) {secret.name, strlen(secret.name)};
-	if (!box_parse((uint8_t *) VARDATA(version.value), VARSIZE(version.value) - VARHDRSZ, &header)
-		|| keyring_try_open_box(pass, version.value, fields, lengthof(fields), &plain) != OPEN_OK)
+	if (!value_try_open(pass, &secret, &version, &plain))
 	{
 		ereport(WARNING,
 				(errmsg("version " INT64_FORMAT " of secret \"%s\" does not verify and was left as it is",
 						version.version, secret.name)));
 		return;
 	}
-	version.value = keyring_seal_box(pass, header.kind, header.content, fields, lengthof(fields),
-									 buffer_data(plain), buffer_len(plain));
-	buffer_free(plain);
+	version.value = value_seal(pass, &secret, version.version, &plain);
+	buffer_free(plain.bytes);
 	store_update_version(&secret, &version);
 	progress->done++;
 	progress->done_in_round++;
