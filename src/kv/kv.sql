@@ -6,12 +6,16 @@
 -- passed by.
 
 -- Views first: functions return their rows.
+--
+-- CROSS JOIN (SELECT) is for this alone: a view of one table is one that
+-- PostgreSQL lets be written through, as its owner and so past row level
+-- security.  The planner takes it away again.
 
 CREATE VIEW secrets.secrets WITH (security_barrier) AS
 	SELECT s.id, s.name, s.kind, s.description, s.tags, s.content_type, s.current_version,
 		s.created_at, s.changed_at, NULL::pg_catalog.timestamptz AS last_read_at,
 		s.expires_at, s.disabled, NULL::pg_catalog.timestamptz AS next_rotation_at
-	FROM secrets_catalog.secret s
+	FROM secrets_catalog.secret s CROSS JOIN (SELECT) AS not_writable
 	WHERE s.deleted_at IS NULL AND secrets_catalog.may_list(s.name);
 COMMENT ON VIEW secrets.secrets IS 'secrets that you may list: metadata, never a value';
 GRANT SELECT ON secrets.secrets TO PUBLIC;
@@ -37,7 +41,7 @@ GRANT SELECT ON secrets.versions TO PUBLIC;
 
 CREATE VIEW secrets.deleted WITH (security_barrier) AS
 	SELECT s.id, s.name, s.deleted_at, s.purge_after, s.deleted_by
-	FROM secrets_catalog.secret s
+	FROM secrets_catalog.secret s CROSS JOIN (SELECT) AS not_writable
 	WHERE s.deleted_at IS NOT NULL AND secrets_catalog.may_list(s.name);
 COMMENT ON VIEW secrets.deleted IS 'deleted secrets that can be brought back, by secrets.undelete(), until purge_after';
 GRANT SELECT ON secrets.deleted TO PUBLIC;

@@ -43,13 +43,14 @@ CREATE FUNCTION secrets_catalog.root_key_in_use() RETURNS pg_catalog.text
 	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'secrets_root_key_in_use';
 COMMENT ON FUNCTION secrets_catalog.root_key_in_use() IS 'id of the root key in memory';
 
+-- Not writable, like the views of kv.sql: what is in source is run by the server.
 CREATE VIEW secrets.root_keys WITH (security_barrier) AS
 	SELECT r.id, r.source, r.added_at,
 		(SELECT pg_catalog.count(*) FROM secrets_catalog.master_key m
 		 WHERE EXISTS (SELECT FROM pg_catalog.unnest(m.wraps) w
 			WHERE secrets_catalog.wrap_root_key(w) OPERATOR(pg_catalog.=) r.id)) AS wraps,
 		COALESCE(r.id OPERATOR(pg_catalog.=) secrets_catalog.root_key_in_use(), false) AS in_use
-	FROM secrets_catalog.root_key r
+	FROM secrets_catalog.root_key r CROSS JOIN (SELECT) AS not_writable
 	WHERE secrets_catalog.may_operate();
 COMMENT ON VIEW secrets.root_keys IS 'root keys that open this database, the places they came from, and which is in use';
 GRANT SELECT ON secrets.root_keys TO PUBLIC;
