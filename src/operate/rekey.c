@@ -96,9 +96,11 @@ rekey_batch(const GatePass *pass, bool wait, Progress *progress)
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "secrets rekey", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext each = AllocSetContextCreate(scratch, "secrets rekey, one value", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext before = MemoryContextSwitchTo(scratch);
-	ValueKey   *keys = palloc(sizeof(ValueKey) * (Size) progress->batch);
+	/* Whoever waits holds nothing else while it does: so nobody can be waiting for it. */
+	int			batch = wait ? 1 : progress->batch;
+	ValueKey   *keys = palloc(sizeof(ValueKey) * (Size) batch);
 	Snapshot	snapshot = catalog_snapshot();
-	int			n = !choose_key(progress) ? 0 : store_find_other_keys(progress->key_id, snapshot, &progress->at, keys, progress->batch);
+	int			n = !choose_key(progress) ? 0 : store_find_other_keys(progress->key_id, snapshot, &progress->at, keys, batch);
 
 	UnregisterSnapshot(snapshot);
 	MemoryContextSwitchTo(each);
@@ -110,7 +112,7 @@ rekey_batch(const GatePass *pass, bool wait, Progress *progress)
 	}
 	MemoryContextSwitchTo(before);
 	MemoryContextDelete(scratch);
-	return n == progress->batch;
+	return n == batch;
 }
 
 /* The whole table once, from the beginning. */
