@@ -107,8 +107,8 @@ sub restored
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	if ($file =~ /\.sql$/)
 	{
-		my $result = { out => '', err => '' };
-		ok(IPC::Run::run([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-d', $server->connstr($db), '-f', $file, @options ], '>', \my $out, '2>', \my $err),
+		my ($out, $err) = ('', '');
+		ok(IPC::Run::run([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-d', $server->connstr($db), '-f', $file, @options ], '>', \$out, '2>', \$err),
 			"psql -f @options") or diag($err);
 	}
 	else
