@@ -44,7 +44,8 @@ has_rows(Catalog table)
 
 /*
  * Whatever statement it is, and however deep the cascade: in the end it drops
- * one of our tables, or a column of one, and comes by here.
+ * one of our tables, or a column of one, and comes by here.  So does TRUNCATE,
+ * which row level security does not stop.
  */
 static void
 on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg)
@@ -52,7 +53,7 @@ on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_i
 	if (prev_object_access_hook)
 		prev_object_access_hook(access, class_id, object_id, sub_id, arg);
 
-	if (access != OAT_DROP || class_id != RelationRelationId || allow_drop || creating_extension)
+	if ((access != OAT_DROP && access != OAT_TRUNCATE) || class_id != RelationRelationId || allow_drop || creating_extension)
 		return;
 	if (catalog_is_table(object_id) && (has_rows(CATALOG_SECRET) || has_rows(CATALOG_VERSION)))
 		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
