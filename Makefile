@@ -36,8 +36,14 @@ $(shell mkdir -p src $(addprefix src/,$(ROOMS)))
 endif
 
 PG_CONFIG ?= pg_config
-PGXS := $(shell $(PG_CONFIG) --pgxs)
+PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
+ifeq ($(PGXS),)
+# quickstart and test come by without: they install it.
+all install installcheck:
+	@echo "$(PG_CONFIG) leads to no PGXS: install PostgreSQL's server headers, or set PG_CONFIG" >&2; exit 1
+else
 include $(PGXS)
+endif
 
 # Every object hangs on every header: a house this size is rebuilt in seconds.
 $(OBJS): $(wildcard $(HERE)/src/*/*.h) $(HERE)/$(EXTENSION).control
@@ -46,6 +52,38 @@ $(INSTALL_SQL): $(foreach r,$(ROOMS),$(wildcard $(HERE)/src/$(r)/$(r).sql)) $(EX
 	printf '\\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \\quit\n' > $@
 	cat $(filter %.sql,$^) >> $@
 
-.PHONY: check-layers
+.PHONY: quickstart quickstop test soak bench check-layers help
+
+quickstart:
+	@$(HERE)/quickstart/start
+
+quickstop:
+	@$(HERE)/quickstart/stop
+
+test:
+	@$(HERE)/test/run
+
+soak:
+	@$(HERE)/test/run --soak
+
+bench:
+	@PG_CONFIG=$(PG_CONFIG) $(HERE)/test/bench/run
+
 check-layers:
-	sh $(HERE)/test/lint/check-layers.sh $(HERE)/src $(ROOMS)
+	@bash $(HERE)/test/lint/check-layers.sh $(HERE)/src $(ROOMS)
+
+# What the harness asks for: make print-ROOMS
+print-%:
+	@echo $($*)
+
+help:
+	@echo "make                builds the extension"
+	@echo "make install        installs it, as root"
+	@echo "make installcheck   regression, isolation and TAP tests on your own running server (see README.md)"
+	@echo "make quickstart     a private server with secrets in it, and a walk through"
+	@echo "make quickstop      stops that server; its data stays"
+	@echo "make test           every suite, on PostgreSQL 15 and 17; one alone: test/run --help"
+	@echo "make soak           their long forms, on 18 too: hours"
+	@echo "make bench          what a secret costs, beside what it would cost without"
+	@echo "make check-layers   the house rules"
+	@echo "make clean          removes what was built"

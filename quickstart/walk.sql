@@ -1,0 +1,182 @@
+-- quickstart/walk.sql: a walk through what there is.
+--
+-- Fed to psql on its standard input, with :here, this directory.  Each step
+-- shows its SQL and its result; what must be refused is, and says how.  It
+-- touches names under tour/ only, and can be walked any number of times.
+
+\set ON_ERROR_STOP on
+\set QUIET on
+\pset footer off
+\pset null '(null)'
+\pset pager off
+\set refused :here '/refused.psql'
+\set hold :here '/check.psql'
+
+-- What an earlier walk left, wherever it stopped.
+SELECT secrets.unseal() \g /dev/null
+SELECT secrets.delete(name) FROM secrets.list('tour/**') \g /dev/null
+SELECT secrets.purge(name, id) FROM secrets.deleted WHERE name LIKE 'tour/%' \g /dev/null
+
+\echo
+\echo '=== Is it ready?'
+\echo 'The root key is in a file outside the data directory; the server read it when it started.'
+\echo
+\set ECHO queries
+SELECT version, state, why, root_key_source FROM secrets.status();
+\set check '(SELECT state = ''ready'' FROM secrets.status())'
+\i :hold
+
+\echo '=== Put and get'
+\echo 'A name is a path.  Each put makes a new version; the one before stays.'
+\echo
+SELECT secrets.put('tour/db/password', 's3cr3t');
+SELECT secrets.get('tour/db/password');
+SELECT secrets.put('tour/db/password', 'n3w');
+SELECT secrets.get('tour/db/password') AS current, secrets.get('tour/db/password', stage => 'previous') AS previous,
+	secrets.get('tour/db/password', version => 1) AS version_1;
+\set check 'secrets.get(''tour/db/password'') = ''n3w'' AND secrets.get(''tour/db/password'', stage => ''previous'') = ''s3cr3t'''
+\i :hold
+
+\echo '=== What lies in the table'
+\echo 'A sealed box, bound to its secret and version: moved or edited by hand, it does not open.'
+\echo
+SELECT v.version, left(v.value::text, 40) || '...' AS value
+	FROM secrets_catalog.version v JOIN secrets.secrets s ON s.id = v.secret_id
+	WHERE s.name = 'tour/db/password' ORDER BY 1;
+
+\echo '=== Check-and-set'
+\echo 'Two who change the same secret: the second is told, and nothing is lost.'
+\echo
+SELECT secrets.put('tour/db/password', 'mine', if_version => 2);
+\set ON_ERROR_STOP off
+SELECT secrets.put('tour/db/password', 'mine too', if_version => 2);
+\set wanted 40002
+\i :refused
+\echo
+
+\echo '=== Values that stand in no statement'
+\echo 'What stands in a statement ends up in logs.  Drivers bind parameters; psql takes a file, a pipe or its input:'
+\echo
+\set ECHO none
+\echo '\\copy secrets.inbox (name, value) FROM STDIN (FORMAT csv)'
+\echo 'tour/app/smtp,hunter2'
+\echo 'tour/app/api,abc123'
+\echo '\\.'
+\copy secrets.inbox (name, value) FROM STDIN (FORMAT csv)
+tour/app/smtp,hunter2
+tour/app/api,abc123
+\.
+\echo
+\set ECHO queries
+SELECT * FROM secrets.get_all('tour/app/*');
+\set check '(SELECT count(*) = 2 FROM secrets.get_all(''tour/app/*'') WHERE problem IS NULL)'
+\i :hold
+
+\echo '=== Values that nobody has seen'
+\echo 'The server makes them.'
+\echo
+SELECT secrets.generate('tour/app/token', 'token');
+SELECT secrets.generate('tour/db/admin', 'password', '{"length": 40, "exclude": "lI1O0"}');
+SELECT length(secrets.get('tour/db/admin')), secrets.random_password(16) AS one_kept_nowhere;
+
+\echo '=== JSON has fields, and can be patched'
+\echo
+SELECT secrets.put('tour/db/login', '{"host": "db1", "user": "app", "password": "p"}'::jsonb);
+SELECT secrets.get('tour/db/login', 'user') AS "user", secrets.get('tour/db/login', 'host') AS host;
+SELECT secrets.patch('tour/db/login', '{"host": "db2"}');
+SELECT secrets.get('tour/db/login');
+\set check 'secrets.get(''tour/db/login'', ''host'') = ''db2'' AND secrets.get(''tour/db/login'', ''user'') = ''app'''
+\i :hold
+
+\echo '=== What there is, without values'
+\echo '* is any run of characters between two slashes, ** any number of whole segments.'
+\echo
+SELECT secrets.alter('tour/db/password', description => 'main database', tags => '{"team": "core"}',
+	expires_at => now() + interval '1 year');
+SELECT name, current_version, description, tags FROM secrets.list('tour/db/*');
+SELECT version, stages, state, size FROM secrets.versions WHERE name = 'tour/db/password' ORDER BY version;
+
+\echo '=== Labels, and back to an earlier version'
+\echo
+SELECT secrets.label('tour/db/password', 'known_good', 1);
+SELECT secrets.get('tour/db/password', stage => 'known_good');
+SELECT secrets.rollback('tour/db/password');
+SELECT secrets.get('tour/db/password');
+\set check 'secrets.get(''tour/db/password'') = ''n3w'' AND secrets.get(''tour/db/password'', stage => ''known_good'') = ''s3cr3t'''
+\i :hold
+
+\echo '=== Disable: no reads for now'
+\echo
+SELECT secrets.disable('tour/app/smtp');
+\set ON_ERROR_STOP off
+SELECT secrets.get('tour/app/smtp');
+\set wanted 55000
+\i :refused
+\echo
+SELECT secrets.enable('tour/app/smtp');
+SELECT secrets.get('tour/app/smtp');
+
+\echo '=== Rename, delete and the way back'
+\echo
+SELECT secrets.rename('tour/app/smtp', 'tour/mail/smtp');
+SELECT secrets.delete('tour/mail/smtp')::date AS purge_after;
+\set ON_ERROR_STOP off
+SELECT secrets.get('tour/mail/smtp');
+\set wanted 42704
+\i :refused
+\echo
+SELECT secrets.undelete('tour/mail/smtp');
+SELECT secrets.get('tour/mail/smtp');
+\set check 'secrets.get(''tour/mail/smtp'') = ''hunter2'''
+\i :hold
+
+\echo '=== For good'
+\echo 'Destroying takes one version, purging a whole secret that was deleted before.'
+\echo
+SELECT secrets.destroy('tour/db/login', 1);
+SELECT version, state FROM secrets.versions WHERE name = 'tour/db/login' ORDER BY version;
+SELECT secrets.delete('tour/app/api') > now() AS deleted;
+SELECT secrets.purge('tour/app/api');
+\set check 'NOT EXISTS (SELECT FROM secrets.deleted WHERE name = ''tour/app/api'')'
+\i :hold
+
+\echo '=== Hearing of changes'
+\echo 'The channel says that there is a new version, never a value.'
+\echo
+\set ECHO none
+\echo 'SELECT secrets.watch(''tour/db/password'') AS channel \\gset'
+SELECT secrets.watch('tour/db/password') AS channel \gset
+\set ECHO queries
+LISTEN :"channel";
+SELECT secrets.put('tour/db/password', 'n3wer');
+UNLISTEN *;
+\echo
+
+\echo '=== A new master key'
+\echo 'The root key wraps master keys, and they seal the values.  Every value moves to the new one, while everybody works on.'
+\echo
+SELECT secrets.rotate_master_key() > 1 AS another_key;
+SELECT rekey_remaining > 0 AS to_do FROM secrets.status();
+CALL secrets.rekey();
+SELECT rekey_remaining FROM secrets.status();
+SELECT secrets.get('tour/db/password');
+\set check '(SELECT rekey_remaining = 0 FROM secrets.status()) AND secrets.get(''tour/db/password'') = ''n3wer'''
+\i :hold
+
+\echo '=== Seal and unseal'
+\echo 'All keys leave the memory of the whole server at once; then it takes the root key again from its place.'
+\echo
+SELECT secrets.seal();
+SELECT state, why FROM secrets.status();
+\set ON_ERROR_STOP off
+SELECT secrets.get('tour/db/password');
+\set wanted 58000
+\i :refused
+\echo
+SELECT secrets.unseal();
+SELECT state, secrets.get('tour/db/password') FROM secrets.status();
+\set check '(SELECT state = ''ready'' FROM secrets.status())'
+\i :hold
+
+\echo '=== More'
+\echo '\\df secrets.* and \\dv secrets.* list everything; \\df+ says what each is for.  README.md tells the rest.'
