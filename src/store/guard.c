@@ -8,6 +8,7 @@
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
 #include "commands/extension.h"
+#include "miscadmin.h"
 #include "utils/guc.h"
 
 #include "base/catalog.h"
@@ -45,7 +46,8 @@ has_rows(Catalog table)
 /*
  * Whatever statement it is, and however deep the cascade: in the end it drops
  * one of our tables, or a column of one, and comes by here.  So does TRUNCATE,
- * which row level security does not stop.
+ * which row level security does not stop: a superuser means it, another role
+ * got the right to it by default privileges.
  */
 static void
 on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg)
@@ -53,7 +55,9 @@ on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_i
 	if (prev_object_access_hook)
 		prev_object_access_hook(access, class_id, object_id, sub_id, arg);
 
-	if ((access != OAT_DROP && access != OAT_TRUNCATE) || class_id != RelationRelationId || allow_drop || creating_extension)
+	if (access != OAT_DROP && (access != OAT_TRUNCATE || superuser()))
+		return;
+	if (class_id != RelationRelationId || allow_drop || creating_extension)
 		return;
 	if (catalog_is_table(object_id) && (has_rows(CATALOG_SECRET) || has_rows(CATALOG_VERSION)))
 		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
