@@ -51,6 +51,7 @@ SELECT secrets.put('tour/db/password', 'mine', if_version => 2);
 \set ON_ERROR_STOP off
 SELECT secrets.put('tour/db/password', 'mine too', if_version => 2);
 \set wanted 40002
+\set ON_ERROR_STOP on
 \i :refused
 \echo
 
@@ -111,6 +112,7 @@ SELECT secrets.disable('tour/app/smtp');
 \set ON_ERROR_STOP off
 SELECT secrets.get('tour/app/smtp');
 \set wanted 55000
+\set ON_ERROR_STOP on
 \i :refused
 \echo
 SELECT secrets.enable('tour/app/smtp');
@@ -123,6 +125,7 @@ SELECT secrets.delete('tour/mail/smtp')::date AS purge_after;
 \set ON_ERROR_STOP off
 SELECT secrets.get('tour/mail/smtp');
 \set wanted 42704
+\set ON_ERROR_STOP on
 \i :refused
 \echo
 SELECT secrets.undelete('tour/mail/smtp');
@@ -171,6 +174,7 @@ SELECT state, why FROM secrets.status();
 \set ON_ERROR_STOP off
 SELECT secrets.get('tour/db/password');
 \set wanted 58000
+\set ON_ERROR_STOP on
 \i :refused
 \echo
 SELECT secrets.unseal();
