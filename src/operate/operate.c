@@ -86,6 +86,7 @@ operate_add_root_key(const char *place)
 
 	if (!superuser())
 		REFUSE(ERRCODE_INSUFFICIENT_PRIVILEGE, errmsg("only a superuser may add a root key"));
+	PreventCommandIfReadOnly("secrets.add_root_key()");
 	return keyring_add_root(&pass, place);
 }
 
@@ -96,6 +97,7 @@ operate_drop_root_key(const char *id)
 
 	if (!superuser())
 		REFUSE(ERRCODE_INSUFFICIENT_PRIVILEGE, errmsg("only a superuser may drop a root key"));
+	PreventCommandIfReadOnly("secrets.drop_root_key()");
 	keyring_drop_root(&pass, id);
 }
 
@@ -104,5 +106,6 @@ operate_rotate_master_key(void)
 {
 	GatePass	pass = gate_require(PRIV_OPERATE, NULL);
 
+	PreventCommandIfReadOnly("secrets.rotate_master_key()");
 	return keyring_rotate(&pass);
 }
