@@ -257,7 +257,7 @@ foreach my $text ('', 'secrets:', 'secret:AQ', 'secrets', 'SECRETS:AQEAAA', 'sec
 	'secrets:' . 'A' x 86, 'secrets:' . 'A' x 100000, '\x0101')
 {
 	(my $shown = substr($text, 0, 20)) =~ s/\n/<LF>/;
-	refused($node, "SELECT \$t\$$text\$t\$::secrets.ciphertext", '22P02', qr/^(?!.*AQEAAA)(?!.*A{86})/s, "input '$shown', not quoted");
+	refused($node, "SELECT t::secrets.ciphertext FROM (VALUES (\$t\$$text\$t\$)) v (t)", '22P02', qr/^(?!.*AQEAAA)(?!.*A{86})/s, "input '$shown', not quoted");
 }
 my $good = value($node, q{SELECT value::text FROM good WHERE secret_id = (SELECT id FROM secrets.secrets WHERE name = 'versions') AND version = 1});
 refused($node, "SELECT '$good$_'::secrets.ciphertext", '22P02', qr/invalid input for type/, "a good one with something after it: " . unpack('H*', $_)) foreach ('=', ' ', "\n", '+', '/', 'A!');
