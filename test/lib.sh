@@ -5,10 +5,21 @@
 # shellcheck shell=bash
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-export LC_ALL=C.UTF-8
+# Both: PostgreSQL's test modules unset LC_ALL.
+export LC_ALL=C.UTF-8 LANG=C.UTF-8
 
 say() { printf '%s\n' "$@"; }
 die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
+
+# Whoever calls may have settings for another server.
+forget_pg_environment()
+{
+	local variable
+
+	for variable in ${!PG*}; do
+		[[ $variable == PG_CONFIG ]] || unset "$variable"
+	done
+}
 
 # ---- who does what ----
 
