@@ -91,7 +91,8 @@ install_packages()
 	update_package_lists
 	forbid_main_cluster
 	say "installing ${missing[*]}"
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" </dev/null >/dev/null
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 \
+		install -y --no-install-recommends "${missing[@]}" </dev/null >/dev/null
 }
 
 # The same for what a release may not have.
