@@ -99,7 +99,7 @@ BEGIN
 EXCEPTION WHEN invalid_text_representation THEN RETURN 'no ciphertext';
 END
 $$;
-SELECT pg_temp.flip(n), count(*) FROM generate_series(0, 80 * 8 - 1) n GROUP BY 1 ORDER BY 1;
+SELECT pg_temp.flip(n) COLLATE "C" AS state, count(*) FROM generate_series(0, 80 * 8 - 1) n GROUP BY 1 ORDER BY 1;
 SELECT secrets.get('tam/a');
 -- The words: which key it names, and no value.
 UPDATE secrets_catalog.version SET value = pg_temp.box(set_bit(pg_temp.tam('a', 1), 400, 1 - get_bit(pg_temp.tam('a', 1), 400))) WHERE secret_id = pg_temp.id('a');
