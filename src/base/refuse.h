@@ -4,7 +4,8 @@
  * A value is in no message, and neither is input that may be one: arguments get
  * swapped, and a bad name is often a good password.  So no message quotes its
  * input, and the statement and the context, which do, are kept out of the
- * log line of every error of ours.
+ * log line of every error of ours; the context also out of what the client is
+ * told, whose application may log that.
  */
 #ifndef SECRETS_BASE_REFUSE_H
 #define SECRETS_BASE_REFUSE_H
@@ -15,7 +16,10 @@
 
 /* REFUSE(ERRCODE_..., errmsg("..."), errhint("...")) */
 #define REFUSE(sqlstate, ...) \
-	ereport(ERROR, (errcode(sqlstate), errhidestmt(true), errhidecontext(true), __VA_ARGS__))
+	do { \
+		(void) hush(); \
+		ereport(ERROR, (errcode(sqlstate), errhidestmt(true), errhidecontext(true), __VA_ARGS__)); \
+	} while (0)
 
 /* The contract's "check-and-set lost", 40002. */
 #define ERRCODE_LOST_UPDATE ERRCODE_T_R_INTEGRITY_CONSTRAINT_VIOLATION
