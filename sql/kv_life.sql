@@ -79,7 +79,8 @@ SELECT pg_temp.try($$secrets.delete('life/del', '23 hours')$$);
 SELECT pg_temp.state($$secrets.delete('life/del', '-1 day')$$), pg_temp.state($$secrets.delete('life/del', '0')$$), pg_temp.try($$secrets.delete('life/del', NULL)$$),
 	pg_temp.try($$secrets.delete(NULL)$$), pg_temp.state($$secrets.delete('life//del')$$);
 -- Longer than time goes.
-SELECT pg_temp.state($$secrets.delete('life/del', '300000 years')$$);
+SELECT pg_temp.state($$secrets.delete('life/del', '101 years')$$), pg_temp.state($$secrets.delete('life/del', '170000000 years')$$),
+	pg_temp.state($$secrets.delete('life/del', '-170000000 years')$$);
 SELECT secrets.delete('life/del', '24 hours') > now(), secrets.undelete('life/del');
 
 -- destroy: that version's ciphertext is gone, the version stays as a tomb.

@@ -67,20 +67,37 @@ add_interval(TimestampTz time, const Interval *interval)
 												   TimestampTzGetDatum(time), IntervalPGetDatum(interval)));
 }
 
+/* Compared as intervals: added to a time, an extreme one would raise an error of its own. */
+static bool
+is_longer(const Interval *a, const Interval *b)
+{
+	return DatumGetBool(DirectFunctionCall2(interval_gt, IntervalPGetDatum(a), IntervalPGetDatum(b)));
+}
+
+static void
+check_recovery(const Interval *recovery)
+{
+	static const Interval one_day = {.day = 1};
+	static const Interval a_century = {.month = 1200};
+
+	if (is_longer(&one_day, recovery))
+		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE,
+			   errmsg("recovery must be at least one day"),
+			   errhint("To have it gone now: secrets.delete(), then secrets.purge()."));
+	if (is_longer(recovery, &a_century))
+		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE, errmsg("recovery must be at most 100 years"));
+}
+
 TimestampTz
 kv_delete(const char *name, const Interval *recovery)
 {
-	static const Interval one_day = {.day = 1};
 	TimestampTz now = GetCurrentTimestamp();
 	GatePass	pass;
 	Secret		secret;
 
 	check_name(name);
 	pass = gate_require(PRIV_DELETE, name);
-	if (add_interval(now, recovery) < add_interval(now, &one_day))
-		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE,
-			   errmsg("recovery must be at least one day"),
-			   errhint("To have it gone now: secrets.delete(), then secrets.purge()."));
+	check_recovery(recovery);
 	lock_secret(name, LOCK_RESEAL, &secret);
 	secret.deleted_at = secret.changed_at = now;
 	secret.deleted_by = GetUserNameFromId(pass.role, true);
