@@ -95,14 +95,16 @@ install_packages()
 		install -y --no-install-recommends "${missing[@]}" </dev/null >/dev/null
 }
 
-# The same for what a release may not have.
+# The same for what a release may not have, or not beside what is installed.
 try_packages()
 {
 	local package
 
+	command -v apt-get >/dev/null || return 0
 	for package in "$@"; do
 		is_installed "$package" && continue
-		command -v apt-cache >/dev/null && [[ -n $(apt-cache madison "$package" 2>/dev/null) ]] || continue
+		[[ -n $(apt-cache madison bash) ]] || update_package_lists
+		apt-get -qq -s install --no-install-recommends "$package" >/dev/null 2>&1 || continue
 		install_packages "$package" || say "cannot install $package: going on without"
 	done
 }
