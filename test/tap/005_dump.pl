@@ -253,7 +253,8 @@ refused($node, "COPY copies FROM '$dir/broken.text'", '22P02', qr/invalid input 
 
 value($node, q{BEGIN; SELECT secrets.put('prepared', 'one'), secrets.put('prepared', 'two'); PREPARE TRANSACTION 'p1'});
 is(value($node, q{SELECT secrets.try_get('prepared')}), '', 'PREPARE TRANSACTION after a put: not there yet');
-$node->restart('immediate');
+$node->stop('immediate');
+$node->start;
 value($node, q{COMMIT PREPARED 'p1'});
 is(value($node, q{SELECT secrets.get('prepared'), secrets.get('prepared', version => 1)}), 'two|one', 'COMMIT PREPARED, after a crash');
 value($node, q{BEGIN; SELECT secrets.rotate_master_key(), secrets.put('prepared', 'under the new key'); PREPARE TRANSACTION 'p2'});

@@ -81,9 +81,9 @@ sub grows_little
 	$session->ask($_) foreach ($once, $once);
 	holds($session, $pid);
 	my ($contexts, $rss) = holds($session, $pid);
-	foreach (@many)
+	foreach my $sql (@many)
 	{
-		my $answer = $session->ask($_);
+		my $answer = $session->ask($sql);
 		fail("$name: $answer->{err}") if $answer->{state} ne '' && $answer->{state} ne '42704';
 	}
 	my ($contexts_after, $rss_after) = holds($session, $pid);
@@ -105,9 +105,10 @@ grows_little("@{[ 7 * $errors ]} errors", 'SELECT fail_many(2)', "SELECT fail_ma
 is(value($node, 'SELECT fail_many(3)'), 21, 'all of which were errors');
 grows_little('500 errors, a statement each', q{SELECT secrets.get('absent')}, map { q{SELECT secrets.get('absent')} } 1 .. 500);
 
-# A walk over all at once holds sealed boxes; afterwards it holds nothing.
-grows_little('get_all over everything', q{SELECT count(*) FROM secrets.get_all('many/1')}, (q{SELECT count(*) FROM secrets.get_all('many/**')}) x 2);
-grows_little('list over everything', q{SELECT count(*) FROM secrets.list('many/1')}, (q{SELECT count(*) FROM secrets.list('many/**')}) x 2);
+# A walk over all at once holds sealed boxes; afterwards it holds nothing.  The C
+# library may keep the pages for the next one, so it is the next ones that are looked at.
+grows_little("$_ over everything", "SELECT count(*) FROM secrets.$_('many/**')", ("SELECT count(*) FROM secrets.$_('many/**')") x 3)
+  foreach ('get_all', 'list');
 
 # Keys come and go without a trace.
 my @rounds = map { ('SELECT secrets.rotate_master_key()', q{SELECT secrets.put('k', 'x')}, q{SELECT secrets.get('k')},

@@ -217,7 +217,7 @@ sub numbers
 	my %numbers;
 
 	open my $file, '<', "/proc/$pid/status" or return {};
-	while (<$file>) { $numbers{$1} = $2 if /^(\w+):\s+(\d+)/; }
+	while (my $line = <$file>) { $numbers{$1} = $2 if $line =~ /^(\w+):\s+(\d+)/; }
 	return \%numbers;
 }
 
