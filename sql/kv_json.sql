@@ -72,6 +72,11 @@ SELECT pg_temp.state($$secrets.patch('json/v', $1[1])$$, '{"a":' || repeat('[', 
 SELECT secrets.put('json/big', json_build_object('a', repeat('x', 600000))::text);
 SELECT pg_temp.state($$secrets.patch('json/big', json_build_object('b', repeat('canary', 100000))::text)$$);
 
+-- A merge that would hold the lock for minutes.
+SELECT secrets.put('json/many', (SELECT json_object_agg('key' || i, i)::text FROM generate_series(1, 20000) i));
+SELECT pg_temp.try($$secrets.patch('json/many', (SELECT json_object_agg('new' || i, i)::text FROM generate_series(1, 20000) i))$$);
+SELECT secrets.current_version('json/many'), secrets.patch('json/big', '{"few": 1}');
+
 -- Other refusals.
 SELECT pg_temp.try($$secrets.patch('json/none', '{}')$$), pg_temp.try($$secrets.patch('json//x', '{}')$$);
 SELECT pg_temp.try($$secrets.patch(NULL, '{}'::text)$$), pg_temp.try($$secrets.patch(NULL, '{}'::jsonb)$$),

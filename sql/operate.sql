@@ -39,6 +39,20 @@ SELECT rekey_remaining, pg_temp.state($$secrets.get('op/many/1')$$), secrets.get
 SELECT secrets.put('op/many/1', 'mended'), secrets.destroy('op/many/1', 1);
 SELECT rekey_remaining FROM secrets.status();
 -- Refusals.
+-- A version without its secret, as half a restore leaves it: passed by, and not counted.
+INSERT INTO secrets_catalog.version SELECT '00000000-0000-4000-8000-000000000000', v.version, v.created_at, v.disabled, v.destroyed_at, v.value
+	FROM secrets_catalog.version v JOIN secrets_catalog.secret s ON s.id = v.secret_id AND s.name = 'op/many/2' LIMIT 1;
+SELECT secrets.rotate_master_key() > 0;
+CALL secrets.rekey();
+SELECT rekey_remaining FROM secrets.status();
+DELETE FROM secrets_catalog.version WHERE secret_id = '00000000-0000-4000-8000-000000000000';
+-- A master key whose wraps are gone: told, not stumbled over.
+BEGIN;
+ALTER TABLE secrets_catalog.master_key ALTER wraps DROP NOT NULL;
+UPDATE secrets_catalog.master_key SET wraps = NULL;
+SELECT state, why LIKE '%whose wrap is gone' FROM secrets.status();
+SELECT pg_temp.state($$secrets.put('op/x', 'canary')$$);
+ROLLBACK;
 CALL secrets.rekey(0);
 CALL secrets.rekey(-1);
 CALL secrets.rekey(100001);

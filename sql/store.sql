@@ -144,6 +144,28 @@ CREATE EXTENSION secrets;
 SELECT (SELECT count(*) FROM secrets_catalog.secret), (SELECT count(*) FROM secrets_catalog.master_key), (SELECT count(*) FROM secrets_catalog.root_key);
 SELECT secrets.put('guard/a', 'again'), secrets.get('guard/a'), secrets.put('guard/a', 'and again'), secrets.rename('guard/a', 'guard/b');
 SELECT secrets.get('guard/b'), master_key_version FROM secrets.status();
+-- A name proves nothing: what is called like ours, where the extension is not, is its owner's.
+SELECT secrets.delete('guard/b') > now(), secrets.purge('guard/b');
+DROP EXTENSION secrets;
+CREATE SCHEMA secrets_catalog;
+CREATE VIEW secrets_catalog.secret AS SELECT 1 AS x;
+DROP VIEW secrets_catalog.secret;
+CREATE TABLE secrets_catalog.secret AS SELECT 1 AS x;
+CREATE TABLE secrets_catalog.version (x int) PARTITION BY LIST (x);
+DROP TABLE secrets_catalog.version;
+DROP SCHEMA secrets_catalog CASCADE;
+CREATE EXTENSION secrets;
+-- And a new name does not make ours anybody's.
+SELECT secrets.put('guard/b', 'renamed');
+ALTER SCHEMA secrets_catalog RENAME TO elsewhere;
+SELECT pg_temp.run('DROP EXTENSION secrets CASCADE'), pg_temp.state($$secrets.get('guard/b')$$);
+ALTER SCHEMA elsewhere RENAME TO secrets_catalog;
+ALTER TABLE secrets_catalog.secret RENAME TO s2;
+ALTER TABLE secrets_catalog.version RENAME TO v2;
+SELECT pg_temp.guard('DROP EXTENSION secrets CASCADE'), pg_temp.guard('DROP TABLE secrets_catalog.v2 CASCADE');
+ALTER TABLE secrets_catalog.s2 RENAME TO secret;
+ALTER TABLE secrets_catalog.v2 RENAME TO version;
+SELECT secrets.get('guard/b');
 -- Schemas that are there before are not taken over.
 SELECT secrets.delete('guard/b') > now(), secrets.purge('guard/b');
 DROP EXTENSION secrets;
@@ -164,6 +186,13 @@ SELECT pg_temp.clean();
 DROP OWNED BY store_owner;
 DROP ROLE store_owner;
 CREATE EXTENSION secrets;
+
+-- The last number there is.
+SELECT secrets.put('store/last', 'x');
+UPDATE secrets_catalog.secret SET last_version = 9223372036854775807 WHERE name = 'store/last';
+SELECT pg_temp.try($$secrets.put('store/last', 'y')$$), secrets.get('store/last');
+-- Bytes that are no heap are not ours, whatever the default is.
+SELECT DISTINCT amname FROM pg_class c JOIN pg_am a ON a.oid = c.relam WHERE relnamespace = 'secrets_catalog'::regnamespace AND relkind = 'r';
 
 -- Settings that guard: not to be changed in a session, by anybody.
 SELECT name, context, boot_val, unit FROM pg_settings WHERE name LIKE 'secrets.%' ORDER BY name COLLATE "C";

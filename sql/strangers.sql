@@ -150,6 +150,19 @@ COPY secrets.inbox (name, value) FROM stdin;
 blue	canary
 \.
 RESET ROLE;
+-- Nor does EXPLAIN count for him what he may not see.
+CREATE FUNCTION pg_temp.explained(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query LOOP
+		IF line LIKE '%Removed by%' THEN RETURN NEXT line; END IF;
+	END LOOP;
+END $$;
+SET ROLE stranger_data;
+SELECT v, pg_temp.explained('SELECT * FROM secrets.' || v) FROM unnest('{secrets,versions,deleted,root_keys}'::text[]) v;
+SELECT pg_temp.explained($$SELECT * FROM secrets.secrets WHERE name = 'blue'$$);
+RESET ROLE;
+
 -- No stranger can make a type, a table or a function there, or take the extension.
 SET ROLE stranger_data;
 SELECT s, pg_temp.run(s) FROM (VALUES ('CREATE TABLE secrets.x ()'), ('CREATE FUNCTION secrets.get(text) RETURNS text LANGUAGE sql AS ''SELECT 1'''), ('ALTER EXTENSION secrets UPDATE'), ('DROP EXTENSION secrets CASCADE'),

@@ -5,7 +5,10 @@
 
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "optimizer/cost.h"
@@ -92,14 +95,28 @@ catalog_oid(Catalog which)
 bool
 catalog_is_table(Oid relid)
 {
-	static const Catalog tables[] = {
-		CATALOG_SECRET, CATALOG_VERSION, CATALOG_STAGE, CATALOG_MASTER_KEY, CATALOG_ROOT_KEY
-	};
+	Oid			extension = get_extension_oid("secrets", true);
 
-	for (int i = 0; i < lengthof(tables); i++)
-		if (catalog_oid_or_none(tables[i]) == relid)
-			return true;
-	return false;
+	/* A schema of our name is anybody's to make where the extension is not: names prove nothing. */
+	return OidIsValid(extension)
+		&& get_rel_relkind(relid) == RELKIND_RELATION
+		&& getExtensionOfObject(RelationRelationId, relid) == extension;
+}
+
+Relation
+catalog_open(Catalog which)
+{
+	Relation	rel = try_table_open(catalog_oid(which), AccessShareLock);
+
+	if (rel == NULL)
+	{
+		forget();
+		rel = try_table_open(catalog_oid(which), AccessShareLock);
+	}
+	if (rel == NULL)
+		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			   errmsg("the catalogs of extension \"secrets\" are being dropped"));
+	return rel;
 }
 
 Snapshot
@@ -115,7 +132,7 @@ catalog_owner(void)
 {
 	if (!OidIsValid(owner))
 	{
-		Relation	rel = table_open(catalog_oid(CATALOG_SECRET), AccessShareLock);
+		Relation	rel = catalog_open(CATALOG_SECRET);
 
 		owner = rel->rd_rel->relowner;
 		table_close(rel, AccessShareLock);

@@ -5,6 +5,7 @@
 #define SECRETS_BASE_CATALOG_H
 
 #include "executor/spi.h"
+#include "utils/relcache.h"
 #include "utils/snapshot.h"
 
 /*
@@ -37,8 +38,14 @@ extern Oid	catalog_oid(Catalog which);
 /* InvalidOid where the extension is not installed in this database. */
 extern Oid	catalog_oid_or_none(Catalog which);
 
-/* True for a table of ours (not for an index). */
+/* True for a table that belongs to the extension of this database, whatever it is called by now. */
 extern bool catalog_is_table(Oid relid);
+
+/*
+ * Opens it with AccessShareLock.  55000, not an internal error, where DROP
+ * EXTENSION took it while we waited for the lock.
+ */
+extern Relation catalog_open(Catalog which);
 
 /*
  * Changes go through SPI as the owner of the catalogs, so that triggers see

@@ -17,6 +17,13 @@ secrets_may_list(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(gate_allows(PRIV_LIST, text_to_cstring(PG_GETARG_TEXT_PP(0)), NULL));
 }
 
+SECRETS_FUNCTION(secrets_may_list_anything);
+Datum
+secrets_may_list_anything(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(gate_allows(PRIV_NONE, NULL, NULL));
+}
+
 SECRETS_FUNCTION(secrets_may_operate);
 Datum
 secrets_may_operate(PG_FUNCTION_ARGS)

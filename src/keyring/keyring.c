@@ -60,9 +60,25 @@ keyring_init(void)
 	page_init();
 }
 
+static void
+drop_old_generation(void)
+{
+	uint64		generation = page_generation();
+
+	if (generation == ready_generation)
+		return;
+	for (int i = 0; i < READY_SLOTS; i++)
+	{
+		xaes_free(ready_keys[i].key);
+		ready_keys[i].key = NULL;
+	}
+	ready_generation = generation;
+}
+
 void
 keyring_require_open(void)
 {
+	drop_old_generation();
 	switch (page_state())
 	{
 		case PAGE_READY:
@@ -112,21 +128,6 @@ keyring_wrap_root_id(const SealedBox *wrap)
 }
 
 /* ---- master keys, ready for use ---- */
-
-static void
-drop_old_generation(void)
-{
-	uint64		generation = page_generation();
-
-	if (generation == ready_generation)
-		return;
-	for (int i = 0; i < READY_SLOTS; i++)
-	{
-		xaes_free(ready_keys[i].key);
-		ready_keys[i].key = NULL;
-	}
-	ready_generation = generation;
-}
 
 static XaesKey *
 find_ready(const uint8_t id[BOX_ID_LEN])
@@ -183,7 +184,6 @@ get_key(const uint8_t id[BOX_ID_LEN], const MasterRow *row)
 	XaesKey    *key;
 
 	keyring_require_open();
-	drop_old_generation();
 	if ((key = find_ready(id)) != NULL)
 		return key;
 
@@ -220,16 +220,36 @@ get_sealing_row(MasterRow *row)
 	master_create(root, 1, row);
 }
 
+void
+keyring_prepare_to_seal(const GatePass *pass)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "secrets sealing key", ALLOCSET_SMALL_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(scratch);
+	MasterRow	row;
+
+	Assert(pass->granted);
+	keyring_require_open();
+	get_sealing_row(&row);
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(scratch);
+}
+
 static XaesKey *
 get_sealing_key(BoxHeader *header)
 {
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "secrets sealing key", ALLOCSET_SMALL_SIZES);
 	MemoryContext before = MemoryContextSwitchTo(scratch);
+	RootKey    *root;
+	uint64		generation;
 	MasterRow	row;
 	XaesKey    *key;
 
-	keyring_require_open();
+	root = (RootKey *) buffer_data(buffer_alloc(sizeof(RootKey)));
+	rootkey_require(root, &generation);
 	get_sealing_row(&row);
+	/* The key may be in memory still and its row have lost the wrap: what it sealed, nobody would open again. */
+	if (master_wrap_of(&row, root->id) < 0)
+		refuse_wrong_root(root, &row);
 	key = get_key(row.id, &row);
 	header->key_version = (uint32_t) row.version;
 	memcpy(header->key_id, row.id, BOX_ID_LEN);
@@ -351,14 +371,15 @@ keyring_seal(const GatePass *pass)
 }
 
 bool
-keyring_unseal(const GatePass *pass)
+keyring_unseal(const GatePass *pass, char **why)
 {
 	bool		ok;
 
 	Assert(pass->granted);
 	if (page_state() == PAGE_ABSENT)
 		keyring_require_open();
-	ok = page_unseal(root_key_setting);
+	*why = palloc0(SOURCE_WHY_LEN);
+	ok = page_unseal(root_key_setting, *why);
 	drop_old_generation();
 	CHECK_FOR_INTERRUPTS();
 	return ok;
@@ -372,6 +393,7 @@ keyring_get_status(KeyringStatus *status)
 	uint64		generation;
 	MasterRow	row;
 
+	drop_old_generation();
 	memset(status, 0, sizeof(*status));
 	status->root_id = keyring_root_id();
 	status->source = page_source();
@@ -382,6 +404,7 @@ keyring_get_status(KeyringStatus *status)
 		status->state = "no_preload";
 		status->why = pstrdup("secrets is not in shared_preload_libraries");
 	}
+	status->nmasters = master_count();
 	status->has_master = master_find_newest(&row);
 	if (!status->has_master)
 	{

@@ -30,6 +30,12 @@ extern void keyring_require_open(void);
 extern SealedBox *keyring_seal_box(const GatePass *pass, BoxKind kind, BoxContent content,
 								   const Bytes *fields, int nfields, const char *plain, Size len);
 
+/*
+ * Makes the first master key, where there is none, before anything else is
+ * locked: two first writers wait for each other here, and nowhere else.
+ */
+extern void keyring_prepare_to_seal(const GatePass *pass);
+
 typedef enum OpenResult
 {
 	OPEN_OK,
@@ -63,7 +69,7 @@ extern char *keyring_wrap_root_id(const SealedBox *wrap);
 
 /* For the whole server.  unseal: false while it stays sealed. */
 extern void keyring_seal(const GatePass *pass);
-extern bool keyring_unseal(const GatePass *pass);
+extern bool keyring_unseal(const GatePass *pass, char **why);
 
 typedef struct KeyringStatus
 {
@@ -72,6 +78,7 @@ typedef struct KeyringStatus
 	char	   *source;			/* NULL where unknown */
 	char	   *root_id;		/* NULL while sealed */
 	bool		has_master;
+	int			nmasters;
 	int64		master_version;
 	uint8_t		master_id[BOX_ID_LEN];
 } KeyringStatus;

@@ -6,7 +6,7 @@ CREATE TABLE secrets_catalog.master_key (
 	version pg_catalog.int8 NOT NULL,
 	created_at pg_catalog.timestamptz NOT NULL,
 	wraps secrets.ciphertext[] NOT NULL
-);
+) USING heap;
 COMMENT ON TABLE secrets_catalog.master_key IS 'master keys, each with one wrap for every root key that opens it; the highest version seals';
 ALTER TABLE secrets_catalog.master_key ENABLE ROW LEVEL SECURITY;
 REVOKE ALL ON TABLE secrets_catalog.master_key FROM PUBLIC;
@@ -15,7 +15,7 @@ CREATE TABLE secrets_catalog.root_key (
 	id pg_catalog.text COLLATE "C" NOT NULL CONSTRAINT root_key_pkey PRIMARY KEY,
 	source pg_catalog.text NOT NULL,
 	added_at pg_catalog.timestamptz NOT NULL
-);
+) USING heap;
 COMMENT ON TABLE secrets_catalog.root_key IS 'root keys that wrap the master keys, and the place each was taken from; never a key';
 ALTER TABLE secrets_catalog.root_key ENABLE ROW LEVEL SECURITY;
 REVOKE ALL ON TABLE secrets_catalog.root_key FROM PUBLIC;

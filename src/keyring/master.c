@@ -40,9 +40,14 @@ read_row(HeapTuple tuple, TupleDesc desc, MasterRow *row)
 
 	memcpy(row->id, DatumGetUUIDP(heap_getattr(tuple, MASTER_KEY_ID, desc, &isnull))->data, BOX_ID_LEN);
 	row->version = DatumGetInt64(heap_getattr(tuple, MASTER_VERSION, desc, &isnull));
-	array = DatumGetArrayTypePCopy(heap_getattr(tuple, MASTER_WRAPS, desc, &isnull));
+	row->nwraps = 0;
+	row->wraps = palloc(sizeof(SealedBox *));
+	array = (ArrayType *) DatumGetPointer(heap_getattr(tuple, MASTER_WRAPS, desc, &isnull));
+	if (isnull)
+		return;					/* by hand: then no root key opens it */
+	array = DatumGetArrayTypePCopy(PointerGetDatum(array));
 	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT, &elements, NULL, &row->nwraps);
-	row->wraps = palloc(sizeof(SealedBox *) * Max(row->nwraps, 1));
+	row->wraps = repalloc(row->wraps, sizeof(SealedBox *) * (Size) Max(row->nwraps, 1));
 	for (int i = 0; i < row->nwraps; i++)
 		row->wraps[i] = (SealedBox *) PG_DETOAST_DATUM(elements[i]);
 }
@@ -50,7 +55,7 @@ read_row(HeapTuple tuple, TupleDesc desc, MasterRow *row)
 bool
 master_find(const uint8_t id[BOX_ID_LEN], MasterRow *row)
 {
-	Relation	rel = table_open(catalog_oid(CATALOG_MASTER_KEY), AccessShareLock);
+	Relation	rel = catalog_open(CATALOG_MASTER_KEY);
 	pg_uuid_t	wanted;
 	ScanKeyData key;
 	SysScanDesc scan;
@@ -72,7 +77,7 @@ master_find(const uint8_t id[BOX_ID_LEN], MasterRow *row)
 MasterRow *
 master_read_all(int *n)
 {
-	Relation	rel = table_open(catalog_oid(CATALOG_MASTER_KEY), AccessShareLock);
+	Relation	rel = catalog_open(CATALOG_MASTER_KEY);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
 	MasterRow  *rows = palloc(sizeof(MasterRow));
 	HeapTuple	tuple;
@@ -110,6 +115,15 @@ master_find_newest(MasterRow *row)
 		if (is_newer(&rows[i], row))
 			*row = rows[i];
 	return true;
+}
+
+int
+master_count(void)
+{
+	int			n;
+
+	(void) master_read_all(&n);
+	return n;
 }
 
 void
@@ -204,6 +218,8 @@ describe_wrong_root(const uint8_t root_id[ROOT_ID_LEN], const MasterRow *row)
 		return text.data;
 	}
 	appendStringInfo(&text, "the root key here is %s, but this database needs ", here);
+	if (row->nwraps == 0)
+		appendStringInfoString(&text, "one whose wrap is gone");
 	for (int i = 0; i < row->nwraps; i++)
 		appendStringInfo(&text, "%s%s", i ? " or " : "", keyring_wrap_root_id(row->wraps[i]));
 	return text.data;

@@ -40,7 +40,7 @@ typedef struct KeyPage
 	pg_atomic_uint64 generation;
 	RootKey		root;
 	char		source[SOURCE_WHY_LEN];
-	char		why[SOURCE_WHY_LEN];
+	char		why[SOURCE_WHY_LEN];	/* it is sealed */
 	uint32		nkept;			/* slots ever filled; beyond PAGE_SLOTS the oldest goes */
 	MasterSlot	slots[PAGE_SLOTS];
 } KeyPage;
@@ -191,14 +191,21 @@ presentable(const char *place)
 }
 
 bool
-page_unseal(const char *place)
+page_unseal(const char *place, char why[SOURCE_WHY_LEN])
 {
+	uint64		before = page_generation();
 	RootKey		root;
-	char		why[SOURCE_WHY_LEN] = "";
 	bool		ok = load_root(place, &root, why);
 
 	LWLockAcquire(lock, LW_EXCLUSIVE);
-	fill(presentable(place), ok ? &root : NULL, why);
+	if (page_generation() != before)
+	{
+		/* A seal() that came while we were reading is not undone by us. */
+		ok = false;
+		strlcpy(why, "somebody sealed or unsealed it meanwhile", SOURCE_WHY_LEN);
+	}
+	else if (ok || !page->ready)
+		fill(presentable(place), ok ? &root : NULL, why);
 	LWLockRelease(lock);
 	crypto_wipe(&root, sizeof(root));
 	return ok;
@@ -243,6 +250,8 @@ report_state(void)
 static void
 on_shmem_startup(void)
 {
+	char		why[SOURCE_WHY_LEN] = "";
+
 	if (prev_shmem_startup_hook)
 		prev_shmem_startup_hook();
 
@@ -261,7 +270,8 @@ on_shmem_startup(void)
 	else
 		pg_atomic_fetch_add_u64(&page->generation, 1);
 	page->magic = PAGE_MAGIC;
-	page_unseal(keyring_root_key_setting());
+	page->ready = false;
+	page_unseal(keyring_root_key_setting(), why);
 	report_state();
 }
 

@@ -51,8 +51,11 @@ extern void page_keep_master(const uint8_t id[BOX_ID_LEN], const uint8_t key[CRY
 /* Drops every key, for every process, at once. */
 extern void page_seal(void);
 
-/* Takes the root key from the place.  False: sealed, and page_why() knows. */
-extern bool page_unseal(const char *place);
+/*
+ * Takes the root key from the place.  False, and why, where it cannot: what was
+ * sealed stays sealed, and what was ready goes on with the key it has.
+ */
+extern bool page_unseal(const char *place, char why[SOURCE_WHY_LEN]);
 
 /* A root key's public name. */
 extern bool root_key_id(const uint8_t key[CRYPTO_KEY_LEN], uint8_t id[ROOT_ID_LEN]);

@@ -33,7 +33,7 @@ typedef struct RootRow
 static RootRow *
 read_rows(int *n)
 {
-	Relation	rel = table_open(catalog_oid(CATALOG_ROOT_KEY), AccessShareLock);
+	Relation	rel = catalog_open(CATALOG_ROOT_KEY);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
 	RootRow    *rows = palloc(sizeof(RootRow));
 	HeapTuple	tuple;
@@ -69,7 +69,8 @@ is_registered(const char *id)
 void
 rootkey_require(RootKey *root, uint64 *generation)
 {
-	if (!page_get_root(root, generation))
+	/* Sealed at the one look and open at the next: then look again, or there is no key in root. */
+	while (!page_get_root(root, generation))
 		keyring_require_open();
 }
 
@@ -248,8 +249,8 @@ keyring_drop_root(const GatePass *pass, const char *id)
 	int			n;
 
 	Assert(pass->granted);
-	rootkey_require(here, &generation);
 	master_lock();
+	rootkey_require(here, &generation);
 	if (strlen(id) != ROOT_ID_HEX_LEN || !codec_from_hex(id, ROOT_ID_HEX_LEN, bytes) || !is_registered(id))
 		REFUSE(ERRCODE_UNDEFINED_OBJECT, errmsg("no such root key"),
 			   errhint("The view secrets.root_keys lists them."));

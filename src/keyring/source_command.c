@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,6 +25,7 @@
 
 #define MAX_ARGUMENTS	32
 #define TIMEOUT_MS		10000
+#define GRACE_MS		500
 
 static int64
 now_ms(void)
@@ -51,6 +53,17 @@ split_arguments(char *line, char *argv[MAX_ARGUMENTS + 1])
 	return n > 0;
 }
 
+static void
+close_all_above(int last)
+{
+#ifdef SYS_close_range
+	if (syscall(SYS_close_range, (unsigned) last + 1, ~0U, 0) == 0)
+		return;
+#endif
+	for (int fd = last + 1; fd < sysconf(_SC_OPEN_MAX); fd++)
+		close(fd);
+}
+
 /* The child's side: nothing of the server's but its name. */
 pg_noreturn static void
 run(char *const argv[], int out)
@@ -65,8 +78,7 @@ run(char *const argv[], int out)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0)
 		_exit(127);
-	for (int fd = 3; fd < 1024; fd++)
-		close(fd);
+	close_all_above(STDERR_FILENO);
 	execv(argv[0], argv);
 	_exit(127);
 }
@@ -118,7 +130,8 @@ collect(int fd, int64 deadline, char *text, size_t size, size_t *len)
 /*
  * Waits for the child until the deadline.  Whether it ended by itself or not,
  * what it started ends here: it is killed while the child is not yet reaped, so
- * that the number of its group is still its own.
+ * that the number of its group is still its own.  A program that has changed
+ * its user (sudo) cannot be killed by us: it is not waited for long either.
  */
 static bool
 reap(pid_t pid, int64 deadline, int *status)
@@ -131,10 +144,14 @@ reap(pid_t pid, int64 deadline, int *status)
 			return false;
 		if (info.si_pid == pid)
 			break;
-		if (now_ms() >= deadline || is_interrupted())
+		if (is_interrupted())
+			deadline = Min(deadline, now_ms());
+		if (now_ms() >= deadline)
 		{
 			kill(-pid, SIGKILL);
 			kill(pid, SIGKILL);
+			if (now_ms() >= deadline + GRACE_MS)
+				return false;
 		}
 		pg_usleep(2000);
 	}
@@ -189,7 +206,7 @@ source_command_load(const char *line, uint8_t key[CRYPTO_KEY_LEN], char why[SOUR
 	}
 	ending = collect(out, deadline, text, sizeof(text), &len);
 	close(out);
-	if (!reap(pid, ending == ENDED ? deadline : 0, &status))
+	if (!reap(pid, ending == ENDED ? deadline : now_ms(), &status))
 		status = -1;
 
 	if (ending == TIMED_OUT)

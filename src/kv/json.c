@@ -16,6 +16,7 @@ typedef struct Cursor
 {
 	const char *at;
 	const char *end;
+	size_t		members;		/* passed by so far, at whatever depth */
 } Cursor;
 
 /* A member of an object: both as written, the key with its quotes. */
@@ -165,6 +166,7 @@ parse_items(Cursor *c, char close, bool keyed, int depth)
 			skip_space(c);
 			if (!accept(c, ':'))
 				return false;
+			c->members++;
 		}
 		if (!parse_value(c, depth + 1))
 			return false;
@@ -205,10 +207,18 @@ parse_value(Cursor *c, int depth)
 	}
 }
 
-JsonResult
-json_check_object(JsonText text)
+static Cursor
+at_start_of(JsonText text)
 {
-	Cursor		c = {text.data, text.data + text.len};
+	Cursor		c = {.at = text.data,.end = text.data + text.len};
+
+	return c;
+}
+
+static JsonResult
+check_object(JsonText text, size_t *members)
+{
+	Cursor		c = at_start_of(text);
 	bool		object;
 
 	skip_space(&c);
@@ -218,7 +228,16 @@ json_check_object(JsonText text)
 	skip_space(&c);
 	if (c.at != c.end)
 		return JSON_INVALID;
+	*members = c.members;
 	return object ? JSON_OK : JSON_NOT_OBJECT;
+}
+
+JsonResult
+json_check_object(JsonText text)
+{
+	size_t		members;
+
+	return check_object(text, &members);
 }
 
 /* ---- from here on: text that has been checked ---- */
@@ -239,7 +258,7 @@ next_value(Cursor *c)
 static Cursor
 enter_object(JsonText text)
 {
-	Cursor		c = {text.data, text.data + text.len};
+	Cursor		c = at_start_of(text);
 
 	skip_space(&c);
 	accept(&c, '{');
@@ -332,7 +351,7 @@ next_character(Cursor *c)
 	ch.code = (uint32_t) read_hex4(c);
 	if (ch.code >= 0xd800 && ch.code < 0xdc00 && c->end - c->at >= 6 && c->at[0] == '\\' && c->at[1] == 'u')
 	{
-		Cursor		low = {c->at + 2, c->end};
+		Cursor		low = {.at = c->at + 2,.end = c->end};
 		int			n = read_hex4(&low);
 
 		if (n >= 0xdc00 && n < 0xe000)
@@ -349,7 +368,7 @@ next_character(Cursor *c)
 static Cursor
 inside(JsonText quoted)
 {
-	Cursor		c = {quoted.data + 1, quoted.data + quoted.len - 1};
+	Cursor		c = {.at = quoted.data + 1,.end = quoted.data + quoted.len - 1};
 
 	return c;
 }
@@ -396,7 +415,7 @@ read_quoted(JsonText quoted)
 static KeyReader
 read_plain(JsonText plain)
 {
-	KeyReader	r = {.c = {plain.data, plain.data + plain.len}};
+	KeyReader	r = {.c = at_start_of(plain)};
 
 	return r;
 }
@@ -569,11 +588,15 @@ json_merge_patch(JsonText target, JsonText changes, char *out, size_t *outlen)
 {
 	JsonResult	result;
 	Writer		w = {out};
+	size_t		old_members;
+	size_t		new_members;
 
-	if ((result = json_check_object(target)) != JSON_OK)
+	if ((result = check_object(target, &old_members)) != JSON_OK)
 		return result;
-	if ((result = json_check_object(changes)) != JSON_OK)
+	if ((result = check_object(changes, &new_members)) != JSON_OK)
 		return result;
+	if ((old_members + new_members) > JSON_MAX_WORK / (target.len + changes.len))
+		return JSON_TOO_LARGE;
 	put_patched(&w, target, changes);
 	*outlen = (size_t) (w.at - out);
 	return JSON_OK;

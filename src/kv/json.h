@@ -14,6 +14,12 @@
 
 #define JSON_MAX_DEPTH 512
 
+/*
+ * Keys are looked for from the beginning each time.  So a merge is refused when
+ * members times bytes are more than this: a second or two.
+ */
+#define JSON_MAX_WORK ((size_t) 1 << 31)
+
 typedef struct JsonText
 {
 	const char *data;
@@ -27,7 +33,8 @@ typedef enum JsonResult
 	JSON_NOT_OBJECT,			/* JSON, but not an object */
 	JSON_NO_FIELD,				/* no such key at the top level */
 	JSON_NULL_FIELD,			/* the key's value is null */
-	JSON_UNTRANSLATABLE			/* \u0000, or half of a surrogate pair */
+	JSON_UNTRANSLATABLE,		/* \u0000, or half of a surrogate pair */
+	JSON_TOO_LARGE				/* merging them would take longer than anybody waits for a lock */
 } JsonResult;
 
 /* JSON_OK, JSON_INVALID or JSON_NOT_OBJECT. */

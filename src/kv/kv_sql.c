@@ -270,11 +270,12 @@ static Datum
 inbox_column(TriggerData *trigger, const char *column, bool *isnull)
 {
 	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
-	int			number = 1;
 
-	while (strcmp(NameStr(TupleDescAttr(desc, number - 1)->attname), column) != 0)
-		number++;
-	return heap_getattr(trigger->tg_trigtuple, number, desc, isnull);
+	for (int number = 1; number <= desc->natts; number++)
+		if (strcmp(NameStr(TupleDescAttr(desc, number - 1)->attname), column) == 0)
+			return heap_getattr(trigger->tg_trigtuple, number, desc, isnull);
+	*isnull = true;				/* somebody renamed it */
+	return (Datum) 0;
 }
 
 static char *
@@ -382,7 +383,13 @@ secrets_current_version(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(kv_current_version(cstring_arg(fcinfo, 0, "name")));
 }
 
-/* ---- several at once: one row a call, so that no store of ours holds two values in the clear ---- */
+/*
+ * ---- several at once ----
+ *
+ * One row a call, opened when its turn comes: in a target list no two values
+ * are in the clear at once.  (A function in FROM is stored by the executor, to
+ * a temporary file if it must: README says so.)
+ */
 
 static Datum
 read_next(FunctionCallInfo fcinfo, FuncCallContext *context, int ncolumns)

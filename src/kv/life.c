@@ -5,6 +5,7 @@
 
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
@@ -13,26 +14,34 @@
 
 /* ---- the name ---- */
 
+/* Only one version at a time is in memory, however many there are. */
 void
 reseal_versions(const GatePass *pass, const char *old_name, const Secret *secret)
 {
+	MemoryContext each = AllocSetContextCreate(CurrentMemoryContext, "secrets, one version", ALLOCSET_DEFAULT_SIZES);
 	Secret		before = *secret;
-	Version    *versions;
-	int			n = store_get_versions(secret, &versions);
+	int64	   *numbers;
+	int			n = store_get_version_numbers(secret, &numbers);
 
 	before.name = unconstify(char *, old_name);
 	for (int i = 0; i < n; i++)
 	{
+		MemoryContext caller = MemoryContextSwitchTo(each);
+		Version		version;
 		Plain		plain;
 
 		CHECK_FOR_INTERRUPTS();
-		if (versions[i].value == NULL)
-			continue;
-		plain = value_open(pass, &before, &versions[i]);
-		versions[i].value = value_seal(pass, secret, versions[i].version, &plain);
-		buffer_free(plain.bytes);
-		store_update_version(secret, &versions[i]);
+		if (store_get_version(secret, numbers[i], &version) && version.value != NULL)
+		{
+			plain = value_open(pass, &before, &version);
+			version.value = value_seal(pass, secret, version.version, &plain);
+			buffer_free(plain.bytes);
+			store_update_version(secret, &version);
+		}
+		MemoryContextSwitchTo(caller);
+		MemoryContextReset(each);
 	}
+	MemoryContextDelete(each);
 }
 
 void

@@ -8,6 +8,7 @@
 
 #include "base/refuse.h"
 #include "crypto/crypto.h"
+#include "keyring/keyring.h"
 #include "kv/common.h"
 #include "kv/json.h"
 
@@ -15,16 +16,18 @@ int64
 add_version(const GatePass *pass, Secret *secret, const Plain *plain, const pg_uuid_t *request_id)
 {
 	Version		version = {
-		.version = ++secret->last_version,
+		.version = secret->last_version + 1,
 		.created_at = GetCurrentTimestamp(),
 		.destroyed_at = NEVER,
 		.created_by = GetUserNameFromId(pass->role, true),
 		.request_id = unconstify(pg_uuid_t *, request_id)
 	};
 
+	if (secret->last_version == PG_INT64_MAX)
+		REFUSE(ERRCODE_PROGRAM_LIMIT_EXCEEDED, errmsg("the secret has no version numbers left"));
 	if (secret->current_version != NO_VERSION)
 		secret->previous_version = secret->current_version;
-	secret->current_version = version.version;
+	secret->current_version = secret->last_version = version.version;
 	secret->changed_at = version.created_at;
 	version.value = value_seal(pass, secret, version.version, plain);
 	store_insert_version(secret, &version);
@@ -114,6 +117,7 @@ put_first(const GatePass *pass, const PutRequest *request, const Plain *plain, i
 	if (request->has_if_version && request->if_version != 0)
 		refuse_lost(request->if_version, 0);
 	apply_metadata(&request->metadata, &secret);
+	keyring_prepare_to_seal(pass);
 	if (!store_insert(&secret))
 		return false;
 	first.value = value_seal(pass, &secret, 1, plain);
@@ -153,8 +157,20 @@ check_json_result(JsonResult result, const char *what)
 {
 	if (result == JSON_OK)
 		return;
+	if (result == JSON_TOO_LARGE)
+		REFUSE(ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+			   errmsg("the value has too many members to be patched"),
+			   errhint("secrets.put() stores a whole new value."));
 	REFUSE(ERRCODE_INVALID_JSON_TEXT,
 		   errmsg("%s is not a JSON object", what));
+}
+
+static void
+check_patch(const Plain *changes)
+{
+	JsonText	text = {buffer_data(changes->bytes), buffer_len(changes->bytes)};
+
+	check_json_result(json_check_object(text), "the patch");
 }
 
 static Plain
@@ -167,7 +183,6 @@ merge(const Plain *target, const Plain *changes)
 	Plain		merged;
 
 	check_json_result(target->content == BOX_BYTES ? JSON_INVALID : json_check_object(old), "the current value");
-	check_json_result(json_check_object(new), "the patch");
 	out = buffer_alloc(old.len + new.len + 8);
 	check_json_result(json_merge_patch(old, new, buffer_data(out), &len), "the patch");
 	merged = value_from_utf8(buffer_data(out), len);
@@ -187,6 +202,7 @@ kv_patch(const char *name, const Plain *changes)
 
 	check_name(name);
 	pass = gate_require(PRIV_WRITE, name);
+	check_patch(changes);		/* before anybody waits for our lock */
 	lock_secret(name, LOCK_CHANGE, &secret);
 	require_plain_secret(&secret);
 	require_unexpired(&secret, NULL);

@@ -24,16 +24,22 @@ value_init(void)
 							NULL, NULL, NULL);
 }
 
-static Plain
-copy_in(const char *bytes, Size len, BoxContent content)
+static void
+check_size(Size len)
 {
-	Plain		plain;
-
 	if (len > (Size) max_value_size)
 		REFUSE(ERRCODE_PROGRAM_LIMIT_EXCEEDED,
 			   errmsg("value is too large"),
 			   errdetail("It has %zu bytes; %d are allowed.", len, max_value_size),
 			   errhint("An administrator can raise secrets.max_value_size."));
+}
+
+static Plain
+copy_in(const char *bytes, Size len, BoxContent content)
+{
+	Plain		plain;
+
+	check_size(len);
 	plain.bytes = buffer_alloc(len);
 	plain.content = content;
 	memcpy(buffer_data(plain.bytes), bytes, len);
@@ -102,6 +108,7 @@ value_from_text(const text *value)
 		return copy_in(bytes, len, BOX_UTF8);
 	if (encoding == PG_SQL_ASCII)
 		return copy_in(bytes, len, BOX_SQL_ASCII);
+	check_size(len / MAX_CONVERSION_GROWTH);	/* there is no telling yet, but this much is too large anyhow */
 	if ((utf8 = convert(bytes, len, encoding, PG_UTF8)) == NULL)
 		refuse_encoding();
 	plain = copy_in(buffer_data(utf8), buffer_len(utf8), BOX_UTF8);

@@ -48,7 +48,7 @@ operate_status(Datum *values, bool *nulls)
 	values[6] = Int64GetDatum(store_count_secrets());
 	nulls[7] = false;
 	/* With one master key there is nothing to look for, and a large table not to be read for it. */
-	values[7] = Int64GetDatum(keys.has_master && keys.master_version > 1
+	values[7] = Int64GetDatum(keys.nmasters > 1
 							  ? store_count_other_keys(keys.master_id) : 0);
 }
 
@@ -66,16 +66,18 @@ operate_unseal(void)
 {
 	GatePass	pass = gate_require_operator();
 	KeyringStatus keys;
+	char	   *why;
 
-	if (keyring_unseal(&pass))
+	if (keyring_unseal(&pass, &why))
 	{
 		ereport(LOG, (errmsg("secrets: unsealed, with root key %s", keyring_root_id())));
 		return true;
 	}
 	keyring_get_status(&keys);
 	REFUSE(ERRCODE_SYSTEM_ERROR,
-		   errmsg("secrets stays sealed"),
-		   errdetail("%s.", keys.why),
+		   keys.root_id ? errmsg("the root key cannot be taken again; the one in memory stays")
+		   : errmsg("secrets stays sealed"),
+		   errdetail("%s.", why),
 		   errhint("secrets.root_key in postgresql.conf names the place of the root key; reload after a change."));
 }
 

@@ -51,7 +51,7 @@ CREATE VIEW secrets.root_keys WITH (security_barrier) AS
 			WHERE secrets_catalog.wrap_root_key(w) OPERATOR(pg_catalog.=) r.id)) AS wraps,
 		COALESCE(r.id OPERATOR(pg_catalog.=) secrets_catalog.root_key_in_use(), false) AS in_use
 	FROM secrets_catalog.root_key r CROSS JOIN (SELECT) AS not_writable
-	WHERE secrets_catalog.may_operate();
+	WHERE (SELECT secrets_catalog.may_operate());
 COMMENT ON VIEW secrets.root_keys IS 'root keys that open this database, the places they came from, and which is in use';
 GRANT SELECT ON secrets.root_keys TO PUBLIC;
 

@@ -72,7 +72,9 @@ rekey_one(const GatePass *pass, const ValueKey *key, bool wait, Progress *progre
 
 	if (!store_lock_value(key, progress->key_id, wait, &secret, &version))
 	{
-		progress->skipped++;
+		/* Who has waited and got nothing knows that there is nothing: it is gone, or has no secret. */
+		if (!wait)
+			progress->skipped++;
 		return;
 	}
 	if (!value_try_open(pass, &secret, &version, &plain))

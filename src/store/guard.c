@@ -26,21 +26,37 @@ store_versions_kept(const Secret *secret)
 }
 
 static bool
-has_rows(Catalog table)
+has_rows(Oid relid)
 {
-	Oid			relid = catalog_oid_or_none(table);
-	Relation	rel;
+	Relation	rel = try_table_open(relid, AccessShareLock);
 	SysScanDesc scan;
 	bool		any;
 
-	if (!OidIsValid(relid))
+	if (rel == NULL)
 		return false;
-	rel = table_open(relid, AccessShareLock);
 	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
 	any = HeapTupleIsValid(systable_getnext(scan));
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return any;
+}
+
+static bool
+catalog_has_rows(Catalog table)
+{
+	Oid			relid = catalog_oid_or_none(table);
+
+	return OidIsValid(relid) && has_rows(relid);
+}
+
+/* A table of keys may go when no value needs them; any other may go when it is empty. */
+static bool
+holds_secrets(Oid relid)
+{
+	if (relid != catalog_oid_or_none(CATALOG_MASTER_KEY) && relid != catalog_oid_or_none(CATALOG_ROOT_KEY)
+		&& has_rows(relid))
+		return true;
+	return catalog_has_rows(CATALOG_SECRET) || catalog_has_rows(CATALOG_VERSION);
 }
 
 /*
@@ -59,7 +75,7 @@ on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_i
 		return;
 	if (class_id != RelationRelationId || allow_drop || creating_extension)
 		return;
-	if (catalog_is_table(object_id) && (has_rows(CATALOG_SECRET) || has_rows(CATALOG_VERSION)))
+	if (catalog_is_table(object_id) && holds_secrets(object_id))
 		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 			   errmsg("there are secrets in this database, and this would drop them"),
 			   errhint("If they are to go, with all their versions: set secrets.allow_drop = on in "

@@ -23,7 +23,7 @@ static int
 read_versions(Catalog table, Catalog which_index, int version_column, const Secret *secret, int64 up_to,
 			  Snapshot snapshot, int64 **versions)
 {
-	Relation	rel = table_open(catalog_oid(table), AccessShareLock);
+	Relation	rel = catalog_open(table);
 	Relation	index = index_open(catalog_oid(which_index), AccessShareLock);
 	ScanKeyData key;
 	SysScanDesc scan;

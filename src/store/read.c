@@ -98,7 +98,7 @@ find_by_index(Search *search, Relation rel, Snapshot snapshot, void *out)
 static bool
 find_one(Search *search, Snapshot snapshot, void *out)
 {
-	Relation	rel = table_open(catalog_oid(search->table), AccessShareLock);
+	Relation	rel = catalog_open(search->table);
 	bool		found = find_by_hint(search, rel, snapshot, out) || find_by_index(search, rel, snapshot, out);
 
 	table_close(rel, NoLock);
@@ -184,7 +184,7 @@ starting_point(const char *pattern, size_t prefix, const char *after)
 void
 store_scan(const char *pattern, const char *after, Snapshot snapshot, store_visitor visitor, void *arg)
 {
-	Relation	rel = table_open(catalog_oid(CATALOG_SECRET), AccessShareLock);
+	Relation	rel = catalog_open(CATALOG_SECRET);
 	Relation	index = index_open(catalog_oid(CATALOG_SECRET_NAME), AccessShareLock);
 	size_t		plen = strlen(pattern);
 	bool		exact;
@@ -218,7 +218,7 @@ int
 store_find_other_keys(const uint8_t key_id[BOX_ID_LEN], Snapshot snapshot, ValueKey *at,
 					  ValueKey *keys, int max_keys)
 {
-	Relation	rel = table_open(catalog_oid(CATALOG_VERSION), AccessShareLock);
+	Relation	rel = catalog_open(CATALOG_VERSION);
 	Relation	index = index_open(catalog_oid(CATALOG_VERSION_PKEY), AccessShareLock);
 	ValueKey	start = *at;
 	ScanKeyData key;

@@ -101,9 +101,9 @@ extern void store_purge(const Secret *secret);
 extern void store_insert_version(const Secret *secret, const Version *version);
 extern void store_update_version(const Secret *secret, const Version *version);
 
-/* One under the lock, or all in order: as they are now, not as an old snapshot has them. */
+/* One under the lock, or the numbers of all in order: as they are now, not as an old snapshot has them. */
 extern bool store_get_version(const Secret *secret, int64 version, Version *found);
-extern int	store_get_versions(const Secret *secret, Version **versions);
+extern int	store_get_version_numbers(const Secret *secret, int64 **numbers);
 
 /* The version that a request made before, or NO_VERSION. */
 extern int64 store_find_request(const Secret *secret, const pg_uuid_t *request_id);

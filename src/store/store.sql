@@ -24,7 +24,7 @@ CREATE TABLE secrets_catalog.secret (
 	tags pg_catalog.jsonb,
 	deleted_by pg_catalog.text,
 	watch_channel pg_catalog.text COLLATE "C"
-) WITH (fillfactor = 80);
+) USING heap WITH (fillfactor = 80);
 COMMENT ON TABLE secrets_catalog.secret IS 'one row a secret, deleted ones too until they are purged';
 -- The name of a deleted secret is free at once.
 CREATE UNIQUE INDEX secret_name ON secrets_catalog.secret (name) WHERE deleted_at IS NULL;
@@ -42,7 +42,7 @@ CREATE TABLE secrets_catalog.version (
 	created_by pg_catalog.text,
 	request_id pg_catalog.uuid,
 	CONSTRAINT version_pkey PRIMARY KEY (secret_id, version)
-);
+) USING heap;
 COMMENT ON TABLE secrets_catalog.version IS 'the sealed values; one that was destroyed has none';
 ALTER TABLE secrets_catalog.version ENABLE ROW LEVEL SECURITY;
 REVOKE ALL ON TABLE secrets_catalog.version FROM PUBLIC;
@@ -52,7 +52,7 @@ CREATE TABLE secrets_catalog.stage (
 	stage pg_catalog.text COLLATE "C" NOT NULL,
 	version pg_catalog.int8 NOT NULL,
 	CONSTRAINT stage_pkey PRIMARY KEY (secret_id, stage)
-);
+) USING heap;
 COMMENT ON TABLE secrets_catalog.stage IS 'stages other than current and previous, which are columns of the secret';
 ALTER TABLE secrets_catalog.stage ENABLE ROW LEVEL SECURITY;
 REVOKE ALL ON TABLE secrets_catalog.stage FROM PUBLIC;

@@ -212,22 +212,6 @@ store_update_version(const Secret *secret, const Version *version)
 	write_version(&statement, secret, version);
 }
 
-typedef struct VersionList
-{
-	Version    *versions;
-	int			n;
-} VersionList;
-
-static void
-take_version(HeapTuple tuple, TupleDesc desc, void *arg)
-{
-	VersionList *list = arg;
-
-	list->versions = list->versions ? repalloc(list->versions, sizeof(Version) * (Size) (list->n + 1))
-		: palloc(sizeof(Version));
-	version_decode(tuple, desc, &list->versions[list->n++]);
-}
-
 bool
 store_get_version(const Secret *secret, int64 version, Version *found)
 {
@@ -239,17 +223,33 @@ store_get_version(const Secret *secret, int64 version, Version *found)
 	return run(&statement, values, NULL, version_decode, found) > 0;
 }
 
+typedef struct NumberList
+{
+	int64	   *numbers;
+	int			n;
+} NumberList;
+
+static void
+take_number(HeapTuple tuple, TupleDesc desc, void *arg)
+{
+	NumberList *list = arg;
+	bool		isnull;
+
+	list->numbers = list->numbers ? repalloc(list->numbers, sizeof(int64) * (Size) (list->n + 1)) : palloc(sizeof(int64));
+	list->numbers[list->n++] = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
+}
+
 int
-store_get_versions(const Secret *secret, Version **versions)
+store_get_version_numbers(const Secret *secret, int64 **numbers)
 {
 	static Statement statement = STATEMENT(
-		"SELECT * FROM secrets_catalog.version WHERE secret_id" EQ "$1 ORDER BY version FOR NO KEY UPDATE",
-		1, {UUIDOID});
+										   "SELECT version FROM secrets_catalog.version WHERE secret_id" EQ "$1 ORDER BY version",
+										   1, {UUIDOID});
 	Datum		values[] = {UUIDPGetDatum(&secret->id)};
-	VersionList list = {0};
+	NumberList	list = {0};
 
-	run(&statement, values, NULL, take_version, &list);
-	*versions = list.versions;
+	run(&statement, values, NULL, take_number, &list);
+	*numbers = list.numbers;
 	return list.n;
 }
 
@@ -358,7 +358,8 @@ store_count_other_keys(const uint8_t key_id[BOX_ID_LEN])
 {
 	static Statement statement = STATEMENT(
 		"SELECT pg_catalog.count(*) FROM secrets_catalog.version "
-		"WHERE value IS NOT NULL AND secrets_catalog.box_key(value)" NE "$1",
+		"v WHERE value IS NOT NULL AND secrets_catalog.box_key(value)" NE "$1 "
+		"AND EXISTS (SELECT FROM secrets_catalog.secret s WHERE s.id" EQ "v.secret_id)",
 		1, {UUIDOID});
 	Datum		values[] = {key_datum(key_id)};
 
