@@ -175,7 +175,7 @@ INSERT INTO field VALUES ('whole', 1, 0), ('header', 1, 24), ('kind', 2, 1), ('c
 	('key version and id', 5, 20), ('nonce', 25, 24), ('header and nonce', 1, 48), ('tag', -16, 16), ('nonce and tag', 0, 0);
 END
 # Each put into version 1 of "versions", which keeps its own length and the rest.
-value($node, <<'END');
+my $exchange = <<'END';
 INSERT INTO outcome
 SELECT 'exchange of ' || what || ' with ' || whose, try_box('versions', changed), NULL, 1
 FROM (
@@ -191,26 +191,12 @@ FROM (
 WHERE changed <> bytes;
 SELECT put_back();
 END
+value($node, $exchange);
 # get() reads the current version, which is 2 there: so it is 1 that must be current.
 is(value($node, q{SELECT count(*) FROM outcome WHERE kind LIKE 'exchange of %' AND state = 'read'}) > 0, 1,
 	'version 2 is not concerned by what happens to version 1');
 value($node, q{DELETE FROM outcome WHERE kind LIKE 'exchange of %'; SELECT secrets.rollback('versions', 1)});
-value($node, <<'END');
-INSERT INTO outcome
-SELECT 'exchange of ' || what || ' with ' || whose, try_box('versions', changed), NULL, 1
-FROM (
-	SELECT what, whose, CASE
-		WHEN what = 'whole' THEN d.bytes
-		WHEN what = 'nonce and tag' THEN overlay(overlay(g.bytes PLACING substr(d.bytes, 25, 24) FROM 25)
-			PLACING substr(d.bytes, length(d.bytes) - 15) FROM length(g.bytes) - 15)
-		WHEN at < 0 THEN overlay(g.bytes PLACING substr(d.bytes, length(d.bytes) - 15) FROM length(g.bytes) - 15)
-		ELSE overlay(g.bytes PLACING substr(d.bytes, at, len) FROM at) END AS changed, g.bytes
-	FROM donor d, field,
-		(SELECT to_bytes(value) AS bytes FROM good WHERE version = 1 AND secret_id = (SELECT id FROM secrets.secrets WHERE name = 'versions')) g
-	) x
-WHERE changed <> bytes;
-SELECT put_back();
-END
+value($node, $exchange);
 outcome('exchange', $at_input_or_read);
 cmp_ok(value($node, q{SELECT count(*) FROM outcome WHERE kind LIKE 'exchange of %'}), '>', 35, 'many exchanges were tried');
 is(value($node, q{SELECT string_agg(kind, ', ') FROM outcome WHERE kind LIKE 'exchange of whole%' AND state <> 'XX001'}), '', 'a whole box moved: XX001');
