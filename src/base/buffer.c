@@ -68,6 +68,33 @@ buffer_free(SecretBuffer *buf)
 	MemoryContextDelete(buf->context);
 }
 
+typedef struct Debt
+{
+	MemoryContextCallback on_reset;
+	void	   *data;
+	Size		len;
+} Debt;
+
+static void
+pay(void *arg)
+{
+	Debt	   *debt = arg;
+
+	explicit_bzero(debt->data, debt->len);
+}
+
+void
+buffer_wipe_later(void *data, Size len)
+{
+	Debt	   *debt = palloc(sizeof(Debt));
+
+	debt->data = data;
+	debt->len = len;
+	debt->on_reset.func = pay;
+	debt->on_reset.arg = debt;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, &debt->on_reset);
+}
+
 uint64
 buffer_wipes(void)
 {

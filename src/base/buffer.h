@@ -20,6 +20,12 @@ extern void buffer_set_len(SecretBuffer *buf, Size len);
 /* Wipes and frees. */
 extern void buffer_free(SecretBuffer *buf);
 
+/*
+ * For a copy that somebody else's function made (detoasting, jsonb's output):
+ * it is zeroed when the current context is reset or deleted.  Do not pfree it.
+ */
+extern void buffer_wipe_later(void *data, Size len);
+
 /* How many buffers this process has wiped: for tests. */
 extern uint64 buffer_wipes(void);
 

@@ -74,40 +74,34 @@ options_arg(FunctionCallInfo fcinfo, int n)
 	return PG_GETARG_JSONB_P(n);
 }
 
-/* A copy that detoasting made is ours to wipe; what came in is the caller's. */
+/* A copy that detoasting made is ours to wipe, also after an error; what came in is the caller's. */
 static void
-free_detoasted(FunctionCallInfo fcinfo, int n, struct varlena *datum)
+own_detoasted(Datum given, struct varlena *datum)
 {
-	if ((Pointer) datum == DatumGetPointer(PG_GETARG_DATUM(n)))
-		return;
-	explicit_bzero(datum, VARSIZE_ANY(datum));
-	pfree(datum);
+	if ((Pointer) datum != DatumGetPointer(given))
+		buffer_wipe_later(datum, VARSIZE_ANY(datum));
 }
 
 static Plain
 text_value_arg(FunctionCallInfo fcinfo, int n, const char *argument)
 {
 	text	   *value;
-	Plain		plain;
 
 	require_arg(fcinfo, n, argument);
 	value = PG_GETARG_TEXT_PP(n);
-	plain = value_from_text(value);
-	free_detoasted(fcinfo, n, value);
-	return plain;
+	own_detoasted(PG_GETARG_DATUM(n), value);
+	return value_from_text(value);
 }
 
 static Plain
 bytes_value_arg(FunctionCallInfo fcinfo, int n, const char *argument)
 {
 	bytea	   *value;
-	Plain		plain;
 
 	require_arg(fcinfo, n, argument);
 	value = PG_GETARG_BYTEA_PP(n);
-	plain = value_from_bytes(value);
-	free_detoasted(fcinfo, n, value);
-	return plain;
+	own_detoasted(PG_GETARG_DATUM(n), value);
+	return value_from_bytes(value);
 }
 
 static Plain
@@ -115,21 +109,17 @@ jsonb_value_arg(FunctionCallInfo fcinfo, int n, const char *argument)
 {
 	Jsonb	   *value;
 	StringInfoData json;
-	text	   *converted;
-	Plain		plain;
 
 	require_arg(fcinfo, n, argument);
 	value = PG_GETARG_JSONB_P(n);
+	own_detoasted(PG_GETARG_DATUM(n), (struct varlena *) value);
+	/* A text's header in front makes it one; room enough, so that it is not moved and left behind. */
 	initStringInfo(&json);
-	(void) JsonbToCString(&json, &value->root, VARSIZE(value));
-	converted = cstring_to_text_with_len(json.data, json.len);
-	plain = value_from_text(converted);
-	explicit_bzero(converted, VARSIZE(converted));
-	explicit_bzero(json.data, (Size) json.len);
-	pfree(converted);
-	pfree(json.data);
-	free_detoasted(fcinfo, n, (struct varlena *) value);
-	return plain;
+	appendStringInfoSpaces(&json, VARHDRSZ);
+	(void) JsonbToCString(&json, &value->root, VARSIZE(value) * 2 + 1024);
+	buffer_wipe_later(json.data, (Size) json.maxlen);
+	SET_VARSIZE(json.data, json.len);
+	return value_from_text((text *) json.data);
 }
 
 static struct varlena *
@@ -293,11 +283,14 @@ inbox_put(TriggerData *trigger)
 	PutRequest	request = {.name = inbox_text(trigger, "name")};
 	bool		isnull;
 	Datum		datum = inbox_column(trigger, "value", &isnull);
+	text	   *value;
 	Plain		plain;
 
 	if (request.name == NULL || isnull)
 		refuse_null(isnull ? "value" : "name");
-	plain = value_from_text(DatumGetTextPP(datum));
+	value = DatumGetTextPP(datum);
+	own_detoasted(datum, value);
+	plain = value_from_text(value);
 	request.metadata.description = inbox_text(trigger, "description");
 	request.metadata.content_type = inbox_text(trigger, "content_type");
 	datum = inbox_column(trigger, "tags", &isnull);
