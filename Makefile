@@ -52,6 +52,10 @@ $(INSTALL_SQL): $(foreach r,$(ROOMS),$(wildcard $(HERE)/src/$(r)/$(r).sql)) $(EX
 	printf '\\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \\quit\n' > $@
 	cat $(filter %.sql,$^) >> $@
 
+# The TAP tests make clusters in the caller's locale, and store more than ASCII.
+LANG ?= C.UTF-8
+export LANG
+
 .PHONY: quickstart quickstop test soak bench check-layers help
 
 quickstart:
