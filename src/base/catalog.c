@@ -12,6 +12,7 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "optimizer/cost.h"
+#include "storage/lmgr.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -106,10 +107,15 @@ catalog_is_table(Oid relid)
 Relation
 catalog_open(Catalog which)
 {
-	Relation	rel = try_table_open(catalog_oid(which), AccessShareLock);
+	Oid			relid = catalog_oid(which);
+	Relation	rel;
 
+	/* Not try_table_open(): it asks the syscache at each call what the relcache knows. */
+	LockRelationOid(relid, AccessShareLock);
+	rel = RelationIdGetRelation(relid);
 	if (rel == NULL)
 	{
+		UnlockRelationOid(relid, AccessShareLock);
 		forget();
 		rel = try_table_open(catalog_oid(which), AccessShareLock);
 	}

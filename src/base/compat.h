@@ -50,13 +50,6 @@
 #define RELATION_FILE(rel) ((rel)->rd_node)
 #endif
 
-/* 15 lets the caller keep the buffer of a tuple that is not visible; nobody here wants it. */
-#if PG_VERSION_NUM >= 150000
-#define heap_fetch_visible(rel, snapshot, tuple, buffer) heap_fetch(rel, snapshot, tuple, buffer, false)
-#else
-#define heap_fetch_visible(rel, snapshot, tuple, buffer) heap_fetch(rel, snapshot, tuple, buffer)
-#endif
-
 /* 14 has no helper for functions that return a set in a tuplestore. */
 #if PG_VERSION_NUM < 150000
 #include "funcapi.h"
