@@ -118,6 +118,27 @@ INSERT INTO secrets_catalog.stage SELECT id, 'nowhere', 99 FROM secrets_catalog.
 SELECT pg_temp.state($$secrets.get('tam/a', stage => 'nowhere')$$), pg_temp.state($$secrets.try_get('tam/a', stage => 'nowhere')$$), secrets.label('tam/a', 'nowhere', NULL);
 SELECT pg_temp.clean();
 
+-- Where a row was found is remembered, and never believed.
+SELECT secrets.put('hint/a', 'one'), secrets.put('hint/b', 'other'), secrets.get('hint/a'), secrets.get('hint/b');
+SELECT secrets.get('hint/a'), secrets.put('hint/a', 'two'), secrets.get('hint/a'), secrets.get('hint/a', version => 1);
+VACUUM FULL secrets_catalog.secret;
+VACUUM FULL secrets_catalog.version;
+SELECT secrets.get('hint/a'), secrets.get('hint/b');
+SELECT secrets.rename('hint/a', 'hint/c'), secrets.rename('hint/b', 'hint/a'), secrets.rename('hint/c', 'hint/b');
+SELECT secrets.get('hint/a'), secrets.get('hint/b'), secrets.try_get('hint/c') IS NULL;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT secrets.get('hint/a'), secrets.put('hint/a', 'mine'), secrets.get('hint/a');
+ROLLBACK;
+SELECT secrets.get('hint/a'), secrets.delete('hint/a') > now(), pg_temp.state($$secrets.get('hint/a')$$);
+BEGIN;
+TRUNCATE secrets_catalog.version;
+SELECT pg_temp.state($$secrets.get('hint/b')$$);
+ROLLBACK;
+DELETE FROM secrets_catalog.version v USING secrets_catalog.secret s WHERE s.id = v.secret_id AND s.name = 'hint/b' AND v.version = s.current_version;
+VACUUM secrets_catalog.version;
+SELECT pg_temp.state($$secrets.get('hint/b')$$), secrets.put('hint/b', 'three'), secrets.get('hint/b');
+SELECT pg_temp.clean();
+
 -- The guard: what would take the catalogs is refused while there are secrets.
 CREATE ROLE store_owner SUPERUSER;
 SELECT secrets.put('guard/a', 'x');
