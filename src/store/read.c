@@ -132,10 +132,14 @@ store_find_brief(const char *name, Snapshot snapshot, Secret *secret)
 bool
 store_find_version(const Secret *secret, int64 version, Snapshot snapshot, Version *found)
 {
+	uint32		random;
 	Search		search = {
 		.table = CATALOG_VERSION,.index = CATALOG_VERSION_PKEY,.nkeys = 2,
-		.hint = hash_bytes(secret->id.data, UUID_LEN) + (uint32) version,.decode = version_decode
+		.decode = version_decode_brief
 	};
+
+	memcpy(&random, secret->id.data, sizeof(random));	/* an id is as good as a hash of it */
+	search.hint = random + (uint32) version;
 
 	ScanKeyInit(&search.keys[0], VERSION_SECRET_ID, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(&secret->id));
 	ScanKeyInit(&search.keys[1], VERSION_VERSION, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(version));

@@ -94,6 +94,27 @@ secret_decode(HeapTuple tuple, TupleDesc desc, void *out)
 	secret->watch_channel = get_text(&row, SECRET_WATCH_CHANNEL);
 }
 
+static void
+decode_version(const Row *row, Version *version)
+{
+	version->version = get_int64(row, VERSION_VERSION);
+	version->created_at = get_time(row, VERSION_CREATED_AT);
+	version->disabled = DatumGetBool(row->values[VERSION_DISABLED - 1]);
+	version->destroyed_at = get_time(row, VERSION_DESTROYED_AT);
+	version->value = (SealedBox *) get_varlena(row, VERSION_VALUE);
+	version->created_by = NULL;
+	version->request_id = NULL;
+}
+
+void
+version_decode_brief(HeapTuple tuple, TupleDesc desc, void *out)
+{
+	Row			row;
+
+	deform(tuple, desc, &row);
+	decode_version(&row, out);
+}
+
 void
 version_decode(HeapTuple tuple, TupleDesc desc, void *out)
 {
@@ -101,13 +122,8 @@ version_decode(HeapTuple tuple, TupleDesc desc, void *out)
 	Row			row;
 
 	deform(tuple, desc, &row);
-	version->version = get_int64(&row, VERSION_VERSION);
-	version->created_at = get_time(&row, VERSION_CREATED_AT);
-	version->disabled = DatumGetBool(row.values[VERSION_DISABLED - 1]);
-	version->destroyed_at = get_time(&row, VERSION_DESTROYED_AT);
-	version->value = (SealedBox *) get_varlena(&row, VERSION_VALUE);
+	decode_version(&row, version);
 	version->created_by = get_text(&row, VERSION_CREATED_BY);
-	version->request_id = NULL;
 	if (!row.nulls[VERSION_REQUEST_ID - 1])
 	{
 		version->request_id = palloc(sizeof(pg_uuid_t));

@@ -65,6 +65,8 @@ extern bool store_find(const char *name, Snapshot snapshot, Secret *secret);
 
 /* The same without description, tags and what else no reader of a value needs (NULL). */
 extern bool store_find_brief(const char *name, Snapshot snapshot, Secret *secret);
+
+/* Without created_by and request_id, too. */
 extern bool store_find_version(const Secret *secret, int64 version, Snapshot snapshot, Version *found);
 
 /* Any stage, current and previous too; false: no such stage on this secret. */
