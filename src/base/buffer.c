@@ -17,15 +17,12 @@ struct SecretBuffer
 	char		data[FLEXIBLE_ARRAY_MEMBER];
 };
 
-static uint64 wipes = 0;
-
 static void
 wipe(void *arg)
 {
 	SecretBuffer *buf = arg;
 
 	explicit_bzero(buf->data, buf->capacity);
-	wipes++;
 }
 
 SecretBuffer *
@@ -93,10 +90,4 @@ buffer_wipe_later(void *data, Size len)
 	debt->on_reset.func = pay;
 	debt->on_reset.arg = debt;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, &debt->on_reset);
-}
-
-uint64
-buffer_wipes(void)
-{
-	return wipes;
 }

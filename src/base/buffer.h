@@ -26,7 +26,4 @@ extern void buffer_free(SecretBuffer *buf);
  */
 extern void buffer_wipe_later(void *data, Size len);
 
-/* How many buffers this process has wiped: for tests. */
-extern uint64 buffer_wipes(void);
-
 #endif
