@@ -162,6 +162,18 @@ as_caller(Caller caller)
 	SetUserIdAndSecContext(caller.role, caller.context);
 }
 
+void
+catalog_run_once(const char *sql, int nargs, Oid *types, Datum *values)
+{
+	Caller		caller = as_owner();
+
+	SPI_connect();
+	if (SPI_execute_with_args(sql, nargs, types, values, NULL, false, 0) < 0)
+		elog(ERROR, "could not run a statement on the catalogs: %s", SPI_result_code_string(SPI_result));
+	SPI_finish();
+	as_caller(caller);
+}
+
 static void
 prepare(Statement *statement)
 {

@@ -61,6 +61,9 @@ typedef struct Caller
 extern Caller as_owner(void);
 extern void as_caller(Caller caller);
 
+/* A rare statement, as the owner, planned for this one time; none of its values is NULL. */
+extern void catalog_run_once(const char *sql, int nargs, Oid *types, Datum *values);
+
 /*
  * One statement with its plan, kept for the session.  The text names every
  * object and every operator with its schema: the caller's search_path decides

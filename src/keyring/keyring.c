@@ -117,7 +117,6 @@ char *
 keyring_wrap_root_id(const SealedBox *wrap)
 {
 	char	   *id = palloc(ROOT_ID_HEX_LEN + 1);
-
 	const uint8_t *key_id;
 
 	/* The key id of a wrap's header begins with the root key's. */
@@ -159,7 +158,7 @@ make_ready(const uint8_t id[BOX_ID_LEN], const uint8_t master[CRYPTO_KEY_LEN])
 	return key;
 }
 
-/* From its row: unwrapped, and kept for the other processes.  False: the root key here is not its. */
+/* From its row: unwrapped, and kept for the other processes.  True, or 58000: the root key here is not its. */
 static bool
 unwrap_row(const MasterRow *row, uint8_t master[CRYPTO_KEY_LEN])
 {
@@ -404,9 +403,8 @@ keyring_get_status(KeyringStatus *status)
 		status->state = "no_preload";
 		status->why = pstrdup("secrets is not in shared_preload_libraries");
 	}
-	status->nmasters = master_count();
-	status->has_master = master_find_newest(&row);
-	if (!status->has_master)
+	status->nmasters = master_find_newest(&row);
+	if (status->nmasters == 0)
 	{
 		buffer_free(keys);
 		return;

@@ -77,8 +77,7 @@ typedef struct KeyringStatus
 	char	   *why;			/* NULL where it is ready */
 	char	   *source;			/* NULL where unknown */
 	char	   *root_id;		/* NULL while sealed */
-	bool		has_master;
-	int			nmasters;
+	int			nmasters;		/* 0: what follows says nothing */
 	int64		master_version;
 	uint8_t		master_id[BOX_ID_LEN];
 } KeyringStatus;

@@ -102,27 +102,15 @@ is_newer(const MasterRow *a, const MasterRow *b)
 	return memcmp(a->id, b->id, BOX_ID_LEN) > 0;
 }
 
-bool
+int
 master_find_newest(MasterRow *row)
 {
 	int			n;
 	MasterRow  *rows = master_read_all(&n);
 
-	if (n == 0)
-		return false;
-	*row = rows[0];
-	for (int i = 1; i < n; i++)
-		if (is_newer(&rows[i], row))
+	for (int i = 0; i < n; i++)
+		if (i == 0 || is_newer(&rows[i], row))
 			*row = rows[i];
-	return true;
-}
-
-int
-master_count(void)
-{
-	int			n;
-
-	(void) master_read_all(&n);
 	return n;
 }
 
@@ -248,19 +236,6 @@ wraps_datum(const MasterRow *row, Oid *array_type)
 	return PointerGetDatum(construct_array(elements, row->nwraps, get_element_type(type), -1, false, TYPALIGN_INT));
 }
 
-/* Rare statements, planned each time: the type's OID is not known beforehand. */
-static void
-run_once(const char *sql, int nargs, Oid *types, Datum *values)
-{
-	Caller		caller = as_owner();
-
-	SPI_connect();
-	if (SPI_execute_with_args(sql, nargs, types, values, NULL, false, 0) < 0)
-		elog(ERROR, "could not write a master key: %s", SPI_result_code_string(SPI_result));
-	SPI_finish();
-	as_caller(caller);
-}
-
 static Datum
 id_datum(const MasterRow *row)
 {
@@ -280,7 +255,7 @@ master_insert(const MasterRow *row)
 	values[1] = Int64GetDatum(row->version);
 	values[2] = TimestampTzGetDatum(GetCurrentTimestamp());
 	values[3] = wraps_datum(row, &types[3]);
-	run_once("INSERT INTO secrets_catalog.master_key (key_id, version, created_at, wraps) VALUES ($1, $2, $3, $4)",
+	catalog_run_once("INSERT INTO secrets_catalog.master_key (key_id, version, created_at, wraps) VALUES ($1, $2, $3, $4)",
 			 4, types, values);
 }
 
@@ -292,5 +267,5 @@ master_update_wraps(const MasterRow *row)
 
 	values[0] = id_datum(row);
 	values[1] = wraps_datum(row, &types[1]);
-	run_once("UPDATE secrets_catalog.master_key SET wraps = $2 WHERE key_id" EQ "$1", 2, types, values);
+	catalog_run_once("UPDATE secrets_catalog.master_key SET wraps = $2 WHERE key_id" EQ "$1", 2, types, values);
 }

@@ -113,23 +113,11 @@ rootkey_read_all(const RootKey *in_memory, int *n)
 	return roots;
 }
 
-static void
-run_once(const char *sql, int nargs, Datum *values)
-{
-	Oid			types[] = {TEXTOID, TEXTOID, TIMESTAMPTZOID};
-	Caller		caller = as_owner();
-
-	SPI_connect();
-	if (SPI_execute_with_args(sql, nargs, types, values, NULL, false, 0) < 0)
-		elog(ERROR, "could not write a root key's row: %s", SPI_result_code_string(SPI_result));
-	SPI_finish();
-	as_caller(caller);
-}
-
 void
 rootkey_register(const RootKey *root, const char *place)
 {
 	char		id[ROOT_ID_HEX_LEN + 1];
+	Oid			types[] = {TEXTOID, TEXTOID, TIMESTAMPTZOID};
 	Datum		values[3];
 
 	codec_to_hex(root->id, ROOT_ID_LEN, id);
@@ -138,7 +126,7 @@ rootkey_register(const RootKey *root, const char *place)
 	values[0] = CStringGetTextDatum(id);
 	values[1] = CStringGetTextDatum(place);
 	values[2] = TimestampTzGetDatum(GetCurrentTimestamp());
-	run_once("INSERT INTO secrets_catalog.root_key (id, source, added_at) VALUES ($1, $2, $3)", 3, values);
+	catalog_run_once("INSERT INTO secrets_catalog.root_key (id, source, added_at) VALUES ($1, $2, $3)", 3, types, values);
 }
 
 void
@@ -244,6 +232,7 @@ keyring_drop_root(const GatePass *pass, const char *id)
 	RootKey    *here = (RootKey *) buffer_data(buffer_alloc(sizeof(RootKey)));
 	uint8_t		bytes[ROOT_ID_LEN];
 	uint64		generation;
+	Oid			types[] = {TEXTOID};
 	Datum		values[1];
 	MasterRow  *rows;
 	int			n;
@@ -267,5 +256,5 @@ keyring_drop_root(const GatePass *pass, const char *id)
 			   errmsg("root key %s is the last of this database", id),
 			   errhint("Add another one first, by secrets.add_root_key()."));
 	values[0] = CStringGetTextDatum(id);
-	run_once("DELETE FROM secrets_catalog.root_key WHERE id" EQ "$1", 1, values);
+	catalog_run_once("DELETE FROM secrets_catalog.root_key WHERE id" EQ "$1", 1, types, values);
 }

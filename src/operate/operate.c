@@ -42,7 +42,7 @@ operate_status(Datum *values, bool *nulls)
 	values[2] = text_or_null(keys.why, &nulls[2]);
 	values[3] = text_or_null(keys.source, &nulls[3]);
 	values[4] = text_or_null(keys.root_id, &nulls[4]);
-	nulls[5] = !keys.has_master;
+	nulls[5] = keys.nmasters == 0;
 	values[5] = Int64GetDatum(keys.master_version);
 	nulls[6] = false;
 	values[6] = Int64GetDatum(store_count_secrets());
