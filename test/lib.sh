@@ -117,12 +117,14 @@ install_command()
 
 # ---- which PostgreSQL ----
 
-# A whole one: server and what is needed to build for it.
+# A whole one: server and what is needed to build for it.  PGXS alone says
+# little: Debian ships it with the client.
 is_whole_postgres()
 {
 	local makefile
 
-	makefile=$("$1" --pgxs 2>/dev/null) && [[ -e $makefile && -x $("$1" --bindir)/postgres ]]
+	makefile=$("$1" --pgxs 2>/dev/null) &&
+		[[ -e $makefile && -x $("$1" --bindir)/postgres && -e $("$1" --includedir-server)/postgres.h ]]
 }
 
 # The major version that this machine has, or that its release would install.
