@@ -112,51 +112,147 @@ segment_matches(const char *p, const char *pend, const char *s, const char *send
 	return p == pend;
 }
 
+/* The start of the next segment, or the end when there is none. */
+static const char *
+next_segment(const char *s, const char *end)
+{
+	s += segment_len(s, end);
+	return s < end ? s + 1 : end;
+}
+
+static bool
+is_two_stars(const char *s, size_t len)
+{
+	return len == 2 && s[0] == '*' && s[1] == '*';
+}
+
 /*
- * Segments against segments, the same way one floor up.  p and s point at the
- * start of a segment, or one past the end when there is none left.
+ * Segments of nothing but stars, one after the other: at least so many
+ * segments, and just so many if none of them has two stars.  The order of them
+ * makes no difference.
  */
+typedef struct StarRun
+{
+	size_t		least;
+	bool		or_more;
+} StarRun;
+
+/* The run that starts at p, if one does; returns where it ends. */
+static const char *
+take_star_run(const char *p, const char *end, StarRun *run)
+{
+	*run = (StarRun) {0, false};
+	while (p < end && *p == '*')
+	{
+		size_t		n = segment_len(p, end);
+		bool		two = is_two_stars(p, n);
+
+		if (n > 1 && !two)
+			break;
+		run->or_more |= two;
+		if (!two || p + n == end)
+			run->least++;
+		p = next_segment(p, end);
+	}
+	return p;
+}
+
+/*
+ * The path after the segments that a run has to have; NULL if it has not got
+ * them.  Two stars in the path may stand for no segment at all, so they are
+ * passed over and not counted, and only a run that has some itself can do that;
+ * but at the end of the path they stand for one at least.
+ */
+static const char *
+skip_star_run(const StarRun *run, const char *s, const char *end)
+{
+	for (size_t left = run->least; left > 0;)
+	{
+		size_t		n = segment_len(s, end);
+		bool		two = is_two_stars(s, n);
+
+		if (s == end || (two && !run->or_more))
+			return NULL;
+		if (!two || s + n == end)
+			left--;
+		s = next_segment(s, end);
+	}
+	return s;
+}
+
+/* Of two segments neither of which is two stars. */
+typedef bool (*SegmentsFit) (const char *p, const char *pend, const char *s, const char *send);
+
+/*
+ * Segments against segments, as segment_matches() does one floor down: back up
+ * to the last two stars only.  The path is a name, or a pattern; two stars in
+ * it fit nothing, but two stars swallow them.
+ *
+ * Inlined, so that each use has its own fits built in.
+ */
+static inline bool
+path_fits(const char *p, const char *pend, const char *s, const char *send, SegmentsFit fits)
+{
+	const char *after_stars = NULL; /* the segment after the last run with two stars */
+	const char *resume = NULL;	/* where the path goes on when that run swallows no more */
+
+	for (;;)
+	{
+		bool		fit = true;
+
+		if (*p == '*')
+		{
+			StarRun		run;
+			const char *after;
+
+			p = take_star_run(p, pend, &run);
+			after = skip_star_run(&run, s, send);
+			if (run.or_more)
+			{
+				/* What is too short for this is also too short further on. */
+				if (after == NULL || p == pend)
+					return after != NULL;
+				after_stars = p;
+				resume = after;
+			}
+			fit = after != NULL;
+			if (fit)
+				s = after;
+		}
+		if (fit && p < pend)
+		{
+			size_t		pn = segment_len(p, pend);
+			size_t		sn = segment_len(s, send);
+
+			if (s == send)
+				return false;
+			fit = !is_two_stars(s, sn) && fits(p, p + pn, s, s + sn);
+			if (fit)
+			{
+				p = next_segment(p, pend);
+				s = next_segment(s, send);
+			}
+		}
+		if (fit && p == pend)
+		{
+			if (s == send)
+				return true;
+			fit = false;
+		}
+		if (!fit)
+		{
+			if (after_stars == NULL || resume == send)
+				return false;
+			p = after_stars;
+			s = resume = next_segment(resume, send);
+		}
+	}
+}
+
 bool
 pattern_matches(const char *pattern, size_t plen, const char *name, size_t len)
 {
-	const char *pend = pattern + plen;
-	const char *send = name + len;
-	const char *p = pattern;
-	const char *s = name;
-	const char *after_stars = NULL;	/* the segment after the last ** */
-	const char *resume = NULL;	/* where the name goes on when that ** swallows no more */
-
-	while (s < send)
-	{
-		size_t		sn = segment_len(s, send);
-		size_t		pn = p < pend ? segment_len(p, pend) : 0;
-
-		if (pn == 2 && p[0] == '*' && p[1] == '*')
-		{
-			if (p + pn == pend)
-				return true;	/* at the end, and at least this segment is left */
-			p += pn + 1;
-			after_stars = p;
-			resume = s;
-		}
-		else if (pn > 0 && segment_matches(p, p + pn, s, s + sn)
-				 && (p + pn == pend) == (s + sn == send))
-		{
-			if (p + pn == pend)
-				return true;
-			p += pn + 1;
-			s += sn + 1;
-		}
-		else if (after_stars)
-		{
-			p = after_stars;
-			resume += segment_len(resume, send) + 1;
-			s = resume;
-		}
-		else
-			return false;
-	}
-	return false;
+	return path_fits(pattern, pattern + plen, name, name + len, segment_matches);
 }
 
 size_t
@@ -166,4 +262,119 @@ pattern_prefix(const char *pattern, size_t plen, bool *exact)
 
 	*exact = star == NULL;
 	return star ? (size_t) (star - pattern) : plen;
+}
+
+size_t
+pattern_folder(const char *pattern, size_t plen)
+{
+	bool		exact;
+	size_t		len = pattern_prefix(pattern, plen, &exact);
+
+	while (len > 0 && pattern[len - 1] != '/')
+		len--;
+	return len > 0 ? len - 1 : 0;
+}
+
+/*
+ * outer matches inner as if that were a name: a star of inner stands for a
+ * character that outer has not got, and so only a star can swallow it.
+ *
+ * That says more than it seems.  If outer does not swallow inner so, then some
+ * name shows it: each star of inner becomes a character that outer lacks, and
+ * two stars become nothing where outer still wanted segments of its run, and
+ * else more such segments than outer has.
+ */
+bool
+pattern_contains(const char *outer, size_t olen, const char *inner, size_t ilen)
+{
+	return path_fits(outer, outer + olen, inner, inner + ilen, segment_matches);
+}
+
+/*
+ * Some segment is matched by both.  When both have a star it is enough that
+ * their ends agree: what is between the stars of the one and of the other can
+ * stand one after the other.
+ */
+static bool
+segments_intersect(const char *a, const char *aend, const char *b, const char *bend)
+{
+	if (memchr(a, '*', (size_t) (aend - a)) == NULL)
+		return segment_matches(b, bend, a, aend);
+	if (memchr(b, '*', (size_t) (bend - b)) == NULL)
+		return segment_matches(a, aend, b, bend);
+	for (; *a != '*' && *b != '*'; a++, b++)
+		if (*a != *b)
+			return false;
+	for (; aend[-1] != '*' && bend[-1] != '*'; aend--, bend--)
+		if (aend[-1] != bend[-1])
+			return false;
+	return true;
+}
+
+static bool
+has_two_stars(const char *p, const char *end)
+{
+	for (; p < end; p = next_segment(p, end))
+		if (is_two_stars(p, segment_len(p, end)))
+			return true;
+	return false;
+}
+
+static const char *
+last_segment(const char *start, const char *end)
+{
+	while (end > start && end[-1] != '/')
+		end--;
+	return end;
+}
+
+/* Both have two stars somewhere: as far as neither has come to them, their last segments agree. */
+static bool
+tails_intersect(const char *a, const char *aend, const char *b, const char *bend)
+{
+	for (;;)
+	{
+		const char *alast = last_segment(a, aend);
+		const char *blast = last_segment(b, bend);
+
+		if (is_two_stars(alast, (size_t) (aend - alast)) || is_two_stars(blast, (size_t) (bend - blast)))
+			return true;
+		if (!segments_intersect(alast, aend, blast, bend))
+			return false;
+		aend = alast - 1;
+		bend = blast - 1;
+	}
+}
+
+/* As segments_intersect(), one floor up; what is different at the front ends it soon. */
+bool
+pattern_intersects(const char *a, size_t alen, const char *b, size_t blen)
+{
+	const char *aend = a + alen;
+	const char *bend = b + blen;
+
+	while (a < aend && b < bend)
+	{
+		size_t		an = segment_len(a, aend);
+		size_t		bn = segment_len(b, bend);
+
+		if (is_two_stars(a, an))
+		{
+			if (has_two_stars(b, bend))
+				return tails_intersect(a, aend, b, bend);
+			return path_fits(a, aend, b, bend, segments_intersect);
+		}
+		if (is_two_stars(b, bn))
+		{
+			if (has_two_stars(a, aend))
+				return tails_intersect(a, aend, b, bend);
+			return path_fits(b, bend, a, aend, segments_intersect);
+		}
+		if (!segments_intersect(a, a + an, b, b + bn))
+			return false;
+		a = next_segment(a, aend);
+		b = next_segment(b, bend);
+	}
+	/* Whatever is left of one wants one segment at least. */
+	return a == aend && b == bend;
 }

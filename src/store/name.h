@@ -32,4 +32,27 @@ extern bool pattern_matches(const char *pattern, size_t plen, const char *name, 
  */
 extern size_t pattern_prefix(const char *pattern, size_t plen, bool *exact);
 
+/*
+ * Where a rule of this pattern is looked for: the length of the folder, whole
+ * segments without the slash after them, that every matching name lies in.
+ * a/b for a/b/c and a/b/ with one star or two, a for a/b*, nothing for x.
+ */
+extern size_t pattern_folder(const char *pattern, size_t plen);
+
+/*
+ * Every name that inner matches, outer matches too.  Both valid; at most
+ * olen * ilen steps.
+ *
+ * True is always so.  False is wrong of two kinds of patterns, which nobody
+ * writes: where what tells them apart would be longer than a name may be, and
+ * perhaps where outer holds each of the 68 characters that names are made of.
+ */
+extern bool pattern_contains(const char *outer, size_t olen, const char *inner, size_t ilen);
+
+/*
+ * Some name is matched by both.  Both valid; at most alen * blen steps.  False
+ * is always so; true is wrong only where the name would be too long for one.
+ */
+extern bool pattern_intersects(const char *a, size_t alen, const char *b, size_t blen);
+
 #endif
