@@ -14,6 +14,7 @@
 #include "base/compat.h"
 #include "keyring/keyring.h"
 #include "kv/kv.h"
+#include "policy/policy.h"
 #include "store/store.h"
 
 SECRETS_MODULE_MAGIC(SECRETS_VERSION);
@@ -26,6 +27,7 @@ _PG_init(void)
 	catalog_init();
 	keyring_init();
 	store_init();
+	policy_init();
 	kv_init();
 	MarkGUCPrefixReserved("secrets");
 }

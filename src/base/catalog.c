@@ -32,6 +32,9 @@ static const char *const names[NUM_CATALOGS] = {
 	[CATALOG_VERSION_PKEY] = "version_pkey",
 	[CATALOG_STAGE] = "stage",
 	[CATALOG_STAGE_PKEY] = "stage_pkey",
+	[CATALOG_RULE] = "rule",
+	[CATALOG_RULE_FOLDER] = "rule_folder",
+	[CATALOG_HOME] = "home",
 };
 
 static Oid	oids[NUM_CATALOGS];
@@ -133,7 +136,7 @@ catalog_snapshot(void)
 	return RegisterSnapshot(GetTransactionSnapshot());
 }
 
-static Oid
+Oid
 catalog_owner(void)
 {
 	if (!OidIsValid(owner))

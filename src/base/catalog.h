@@ -27,6 +27,9 @@ typedef enum Catalog
 	CATALOG_VERSION_PKEY,
 	CATALOG_STAGE,
 	CATALOG_STAGE_PKEY,
+	CATALOG_RULE,
+	CATALOG_RULE_FOLDER,		/* on the folder that a rule's pattern lies in, and the last segment of one without stars */
+	CATALOG_HOME,
 	NUM_CATALOGS
 } Catalog;
 
@@ -58,6 +61,7 @@ typedef struct Caller
 	int			context;
 } Caller;
 
+extern Oid	catalog_owner(void);
 extern Caller as_owner(void);
 extern void as_caller(Caller caller);
 

@@ -50,6 +50,26 @@
 #define RELATION_FILE(rel) ((rel)->rd_node)
 #endif
 
+/* 16 renamed the way to a row of the table of backends. */
+#if PG_VERSION_NUM < 160000
+#define pgstat_get_local_beentry_by_index(i) pgstat_fetch_stat_local_beentry(i)
+#endif
+
+/*
+ * Whether a membership lends its privileges: from 16 on each says so itself,
+ * before, the member did (NOINHERIT).  And whether it lets the member SET ROLE.
+ */
+#if PG_VERSION_NUM >= 160000
+#define MEMBERSHIP_INHERITS(form, member_inherits) ((void) (member_inherits), (form)->inherit_option)
+#define MEMBERSHIP_CAN_SET(form) ((form)->set_option)
+#else
+#define MEMBERSHIP_INHERITS(form, member_inherits) (member_inherits)
+#define MEMBERSHIP_CAN_SET(form) true
+#endif
+
+/* Before 16 whoever has CREATEROLE may make anybody a member of anything but a superuser. */
+#define CREATEROLE_GIVES_ANY_ROLE (PG_VERSION_NUM < 160000)
+
 /* 14 has no helper for functions that return a set in a tuplestore. */
 #if PG_VERSION_NUM < 150000
 #include "funcapi.h"

@@ -101,6 +101,11 @@ read_option(const Option *option, const JsonbValue *value)
 		case OPTION_INT:
 			*(int *) option->target = read_int(option, value);
 			break;
+		case OPTION_BOOL:
+			if (value->type != jbvBool)
+				refuse_value(option, "true or false");
+			*(bool *) option->target = value->val.boolean;
+			break;
 		case OPTION_TEXTS:
 			if (value->type != jbvBinary)
 				refuse_value(option, "an array of strings");

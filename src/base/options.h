@@ -10,6 +10,7 @@ typedef enum OptionType
 {
 	OPTION_TEXT,				/* char * */
 	OPTION_INT,					/* int */
+	OPTION_BOOL,				/* bool */
 	OPTION_TEXTS				/* List of char *, from an array of strings */
 } OptionType;
 

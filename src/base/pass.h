@@ -8,22 +8,45 @@
 #ifndef SECRETS_BASE_PASS_H
 #define SECRETS_BASE_PASS_H
 
+#include "utils/uuid.h"
+
+/* In the order in which they are shown; the words are in policy/privilege.c. */
 typedef enum Privilege
 {
-	PRIV_NONE,					/* nothing that concerns a name: only that the server is open */
 	PRIV_LIST,
 	PRIV_READ,
 	PRIV_WRITE,
+	PRIV_ROTATE,
 	PRIV_DELETE,
 	PRIV_DESTROY,
-	PRIV_OPERATE				/* the whole server's keys; asked without a name */
+	PRIV_GRANT,
+	PRIV_ENCRYPT,
+	PRIV_DECRYPT,
+	PRIV_SIGN,
+	PRIV_VERIFY,
+	PRIV_LEASE,
+	PRIV_AUDIT,
+	PRIV_OPERATE,				/* the whole server's keys; asked without a name */
+	NUM_PRIVILEGES
 } Privilege;
+
+/* What decided. */
+typedef enum Ground
+{
+	GROUND_NONE,				/* nothing matched: refused by default */
+	GROUND_RULE,
+	GROUND_OWNER,				/* the extension's owner, or a superuser, and secrets.superuser_bypass */
+	GROUND_RESTRICTED,			/* the server itself runs somebody's expression: refused */
+	GROUND_MONITOR				/* a member of pg_monitor, for status() */
+} Ground;
 
 typedef struct GatePass
 {
 	Oid			role;			/* who asked: the effective role at the call */
 	Privilege	privilege;
 	bool		granted;
+	Ground		ground;
+	pg_uuid_t	rule;			/* where a rule decided */
 } GatePass;
 
 #endif

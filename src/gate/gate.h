@@ -8,17 +8,57 @@
 #define SECRETS_GATE_GATE_H
 
 #include "base/pass.h"
+#include "policy/policy.h"
 
 /*
  * A pass, or 42501 in words that are the same whether the name exists or not;
- * 58000 where it may but the server is sealed.
+ * 58000 where it may but the server is sealed.  name NULL: everything, by rules
+ * for "**" alone.
  */
 extern GatePass gate_require(Privilege privilege, const char *name);
+
+/* The same for whoever holds one of the two. */
+extern GatePass gate_require_either(Privilege privilege, Privilege other, const char *name);
+
+/* Raises nothing but 58000: granted or not is in the pass; and the refusal that gate_require() would be. */
+extern GatePass gate_ask(Privilege privilege, const char *name);
+pg_noreturn extern void gate_refuse(void);
 
 /* For a listing: leaves out instead of raising.  Still 58000 while sealed. */
 extern bool gate_allows(Privilege privilege, const char *name, GatePass *pass);
 
+/*
+ * Where a listing may look at all: literal prefixes of the names on which the
+ * privilege may be held, in "C" order, none a prefix of another; one empty
+ * prefix is everywhere, and none nowhere.
+ */
+typedef struct GateScope
+{
+	int			n;
+	const char **prefixes;
+} GateScope;
+
+extern GateScope *gate_scope(Privilege privilege);
+
+/* For what concerns no name, and is not for strangers: whoever holds something somewhere. */
+extern void gate_require_any(void);
+
 /* For what must work while sealed: status, seal, unseal. */
 extern GatePass gate_require_operator(void);
+
+/* For status: operators, auditors of everything, and pg_monitor. */
+extern void gate_require_status(void);
+
+/* To give, deny or take: see policy_covers(). */
+extern GatePass gate_require_reach(PrivilegeSet privileges, const Reach *reach);
+
+/* To ask about another role: whoever holds grant or audit on the name, or is a member of that role. */
+extern void gate_require_asking(Oid role, const char *name);
+
+/*
+ * Before anything is changed, when the pass is there: 25006, 25000 where nothing
+ * can be; and the database becomes the home of its rules.
+ */
+extern void gate_begin_change(void);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * gate/gate_sql.c: the predicate of the views.
+ * gate/gate_sql.c: the predicate of a view.
  */
 #include "postgres.h"
 
@@ -21,7 +21,7 @@ SECRETS_FUNCTION(secrets_may_list_anything);
 Datum
 secrets_may_list_anything(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(gate_allows(PRIV_NONE, NULL, NULL));
+	PG_RETURN_BOOL(gate_scope(PRIV_LIST)->n > 0);
 }
 
 SECRETS_FUNCTION(secrets_may_operate);

@@ -6,8 +6,10 @@
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "base/catalog.h"
 #include "base/refuse.h"
 #include "kv/common.h"
 #include "store/name.h"
@@ -15,6 +17,47 @@
 #define MAX_DESCRIPTION		2048	/* characters */
 #define MAX_CONTENT_TYPE	255
 #define MAX_TAGS_SIZE		(64 * 1024)
+
+static bool
+is_there(const char *name)
+{
+	Snapshot	snapshot = catalog_snapshot();
+	Secret		secret;
+	bool		found = store_find_brief(name, snapshot, &secret);
+
+	UnregisterSnapshot(snapshot);
+	return found;
+}
+
+GatePass
+require(Privilege privilege, const char *name)
+{
+	GatePass	pass = gate_ask(privilege, name);
+
+	if (pass.granted)
+		return pass;
+	if (gate_allows(PRIV_LIST, name, NULL) && !is_there(name))
+		refuse_no_secret();
+	gate_refuse();
+}
+
+GatePass
+require_change(Privilege privilege, const char *name)
+{
+	GatePass	pass = require(privilege, name);
+
+	gate_begin_change();
+	return pass;
+}
+
+GatePass
+require_to_make(const char *name)
+{
+	GatePass	pass = gate_require(PRIV_WRITE, name);
+
+	gate_begin_change();
+	return pass;
+}
 
 void
 check_name(const char *name)

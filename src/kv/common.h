@@ -9,6 +9,18 @@
 
 #define KIND_SECRET "secret"
 
+/*
+ * A pass for what is there; for what is not, 42704 to whoever may list the
+ * name, or holds the privilege and finds out himself.  42501 to all others.
+ */
+extern GatePass require(Privilege privilege, const char *name);
+
+/* The same, and the transaction can and will change something. */
+extern GatePass require_change(Privilege privilege, const char *name);
+
+/* For what need not be there yet. */
+extern GatePass require_to_make(const char *name);
+
 /* 22023, quoting nothing. */
 extern void check_name(const char *name);
 extern void check_pattern(const char *pattern);

@@ -183,7 +183,7 @@ kv_generate(const char *name, const char *kind, struct varlena *options)
 	int64		version;
 
 	check_name(name);
-	(void) gate_require(PRIV_WRITE, name);
+	(void) require_to_make(name);
 	while (i < lengthof(generators) && strcmp(kind, generators[i].kind) != 0)
 		i++;
 	if (i == lengthof(generators))
@@ -202,7 +202,7 @@ kv_random_password(int length, const text *exclude)
 	Plain		plain = {.content = BOX_UTF8};
 	text	   *out;
 
-	(void) gate_require(PRIV_NONE, NULL);
+	gate_require_any();
 	plain.bytes = make_password(length, PASSWORD_DEFAULT, VARDATA_ANY(exclude), VARSIZE_ANY_EXHDR(exclude));
 	out = value_to_text(&plain);
 	buffer_free(plain.bytes);

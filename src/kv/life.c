@@ -52,10 +52,10 @@ kv_rename(const char *name, const char *new_name)
 
 	check_name(name);
 	check_name(new_name);
-	(void) gate_require(PRIV_WRITE, name);
-	(void) gate_require(PRIV_DELETE, name);
-	(void) gate_require(PRIV_WRITE, new_name);
-	pass = gate_require(PRIV_READ, name);
+	(void) require(PRIV_WRITE, name);
+	(void) require(PRIV_DELETE, name);
+	pass = require(PRIV_READ, name);
+	(void) require_to_make(new_name);
 	lock_secret(name, LOCK_RESEAL, &secret);
 	if (strcmp(name, new_name) == 0)
 		REFUSE(ERRCODE_DUPLICATE_OBJECT, errmsg("a secret of that name exists"),
@@ -105,7 +105,7 @@ kv_delete(const char *name, const Interval *recovery)
 	Secret		secret;
 
 	check_name(name);
-	pass = gate_require(PRIV_DELETE, name);
+	pass = require_change(PRIV_DELETE, name);
 	check_recovery(recovery);
 	lock_secret(name, LOCK_RESEAL, &secret);
 	secret.deleted_at = secret.changed_at = now;
@@ -114,6 +114,16 @@ kv_delete(const char *name, const Interval *recovery)
 	store_update(&secret);
 	notify_watchers(&secret, secret.current_version, "delete");
 	return secret.purge_after;
+}
+
+/* As require_change(), for what may be deleted. */
+static GatePass
+require_deleted(Privilege privilege, const char *name)
+{
+	GatePass	pass = gate_require(privilege, name);
+
+	gate_begin_change();
+	return pass;
 }
 
 pg_noreturn static void
@@ -158,11 +168,11 @@ kv_undelete(const char *name, const pg_uuid_t *id, const char *new_name)
 	Secret		secret;
 
 	check_name(name);
-	pass = gate_require(PRIV_DELETE, name);
+	pass = require_deleted(PRIV_DELETE, name);
 	if (new_name)
 	{
 		check_name(new_name);
-		(void) gate_require(PRIV_WRITE, new_name);
+		(void) require_to_make(new_name);
 	}
 	lock_deleted(name, id, &secret);
 	if (new_name)
@@ -185,7 +195,7 @@ kv_destroy(const char *name, int64 number)
 	Version		version;
 
 	check_name(name);
-	(void) gate_require(PRIV_DESTROY, name);
+	(void) require_change(PRIV_DESTROY, name);
 	lock_secret(name, LOCK_CHANGE, &secret);
 	if (!store_get_version(&secret, number, &version))
 		refuse_no_version();
@@ -204,7 +214,7 @@ kv_purge(const char *name, const pg_uuid_t *id)
 	Secret		secret;
 
 	check_name(name);
-	(void) gate_require(PRIV_DESTROY, name);
+	(void) require_deleted(PRIV_DESTROY, name);
 	lock_deleted(name, id, &secret);
 	store_purge(&secret);
 	notify_watchers(&secret, secret.current_version, "purge");

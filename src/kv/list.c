@@ -81,7 +81,6 @@ kv_list(const char *pattern, const char *after, int max_rows,
 	check_pattern(pattern);
 	if (max_rows < 1)
 		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE, errmsg("max_rows must be positive"));
-	(void) gate_require(PRIV_NONE, NULL);
 	snapshot = catalog_snapshot();
 	store_scan(pattern, after, snapshot, list_one, &listing);
 	UnregisterSnapshot(snapshot);

@@ -134,7 +134,7 @@ kv_put(const PutRequest *request, const Plain *plain)
 	int64		version;
 
 	check_name(request->name);
-	pass = gate_require(PRIV_WRITE, request->name);
+	pass = require_to_make(request->name);
 	check_metadata(&request->metadata);
 	if (request->has_if_version && request->if_version < 0)
 		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE,
@@ -201,7 +201,7 @@ kv_patch(const char *name, const Plain *changes)
 	Plain		merged;
 
 	check_name(name);
-	pass = gate_require(PRIV_WRITE, name);
+	pass = require_change(PRIV_WRITE, name);
 	check_patch(changes);		/* before anybody waits for our lock */
 	lock_secret(name, LOCK_CHANGE, &secret);
 	require_plain_secret(&secret);
@@ -224,7 +224,7 @@ kv_alter(const char *name, const Metadata *metadata)
 	Secret		secret;
 
 	check_name(name);
-	(void) gate_require(PRIV_WRITE, name);
+	(void) require_change(PRIV_WRITE, name);
 	check_metadata(metadata);
 	lock_secret(name, LOCK_CHANGE, &secret);
 	require_unexpired(&secret, metadata);

@@ -65,7 +65,7 @@ read_one(const ReadRequest *request, Secret *secret, Plain *plain)
 	check_name(request->name);
 	if (request->stage)
 		check_stage(request->stage);
-	pass = gate_require(PRIV_READ, request->name);
+	pass = require(PRIV_READ, request->name);
 
 	snapshot = catalog_snapshot();
 	has_secret = store_find_brief(request->name, snapshot, secret);
@@ -201,7 +201,7 @@ kv_current_version(const char *name)
 	bool		found;
 
 	check_name(name);
-	(void) gate_require(PRIV_LIST, name);
+	(void) gate_require_either(PRIV_LIST, PRIV_READ, name);
 	snapshot = catalog_snapshot();
 	found = store_find_brief(name, snapshot, &secret);
 	UnregisterSnapshot(snapshot);
@@ -312,7 +312,6 @@ kv_read_all(const char *pattern)
 	Reading    *reading;
 
 	check_pattern(pattern);
-	(void) gate_require(PRIV_NONE, NULL);
 	reading = begin_reading(true);
 	store_scan(pattern, NULL, reading->snapshot, add_if_readable, reading);
 	return end_gathering(reading);

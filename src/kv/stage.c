@@ -71,7 +71,7 @@ kv_label(const char *name, const char *stage, int64 number)
 
 	check_name(name);
 	check_stage(stage);
-	(void) gate_require(PRIV_WRITE, name);
+	(void) require_change(PRIV_WRITE, name);
 	lock_secret(name, LOCK_CHANGE, &secret);
 	if (number == NO_VERSION)
 		take_off(&secret, stage);
@@ -93,7 +93,7 @@ kv_rollback(const char *name, int64 number)
 	Secret		secret;
 
 	check_name(name);
-	(void) gate_require(PRIV_WRITE, name);
+	(void) require_change(PRIV_WRITE, name);
 	lock_secret(name, LOCK_CHANGE, &secret);
 	if (number == NO_VERSION)
 		number = secret.previous_version;
@@ -111,7 +111,7 @@ kv_set_disabled(const char *name, int64 number, bool disabled)
 	Version		version;
 
 	check_name(name);
-	(void) gate_require(PRIV_WRITE, name);
+	(void) require_change(PRIV_WRITE, name);
 	lock_secret(name, LOCK_CHANGE, &secret);
 	if (number == NO_VERSION)
 		secret.disabled = disabled;

@@ -46,7 +46,8 @@ kv_watch(const char *name)
 	Secret		secret;
 
 	check_name(name);
-	(void) gate_require(PRIV_READ, name);
+	(void) gate_require_either(PRIV_LIST, PRIV_READ, name);
+	gate_begin_change();
 	lock_secret(name, LOCK_CHANGE, &secret);
 	if (secret.watch_channel == NULL)
 		secret.watch_channel = make_channel();

@@ -1,0 +1,341 @@
+/*
+ * policy/role.c
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/catalog.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_auth_members.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_shseclabel.h"
+#include "commands/seclabel.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "nodes/pg_list.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/catcache.h"
+#include "utils/inval.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "base/compat.h"
+#include "base/refuse.h"
+#include "crypto/codec.h"
+#include "crypto/random.h"
+#include "policy/role.h"
+
+#define PROVIDER "secrets"
+
+static uint64 generation = 1;
+
+uint64
+role_generation(void)
+{
+	return generation;
+}
+
+static void
+on_syscache_change(Datum arg, int cacheid, uint32 hashvalue)
+{
+	generation++;
+}
+
+static void
+on_relation_change(Datum arg, Oid relid)
+{
+	if (relid == SharedSecLabelRelationId || relid == InvalidOid)
+		generation++;
+}
+
+/* ---- the label ---- */
+
+static ObjectAddress
+address_of(Oid role)
+{
+	ObjectAddress address;
+
+	ObjectAddressSet(address, AuthIdRelationId, role);
+	return address;
+}
+
+static bool
+is_tag(const char *text)
+{
+	return strlen(text) == TAG_LEN && strspn(text, "0123456789abcdef") == TAG_LEN;
+}
+
+/*
+ * SECURITY LABEL FOR secrets ON ROLE: only what restores the output of
+ * pg_dumpall.  Whoever may label a role could else take another's rules.
+ */
+static void
+check_label(const ObjectAddress *object, const char *label)
+{
+	if (!superuser())
+		REFUSE(ERRCODE_INSUFFICIENT_PRIVILEGE,
+			   errmsg("only a superuser may set the label by which secrets knows a role"));
+	if (object->classId != AuthIdRelationId || (label && !is_tag(label)))
+		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE,
+			   errmsg("this label is set by secrets.grant(), on roles, and by restoring what pg_dumpall wrote"));
+	/* Labels have no cache, so nobody else would be told. */
+	CacheInvalidateRelcacheByRelid(SharedSecLabelRelationId);
+}
+
+/* Reserved names cannot be given to another role, nor taken away. */
+static bool
+read_predefined(Oid role, char tag[NAMEDATALEN])
+{
+	char	   *name = GetUserNameFromId(role, true);
+
+	if (name == NULL || !IsReservedName(name))
+		return false;
+	strlcpy(tag, name, NAMEDATALEN);
+	return true;
+}
+
+bool
+role_read_tag(Oid role, char tag[NAMEDATALEN])
+{
+	ObjectAddress address = address_of(role);
+	char	   *label;
+
+	if (read_predefined(role, tag))
+		return true;
+	label = GetSecurityLabel(&address, PROVIDER);
+	if (label == NULL || !is_tag(label))
+		return false;
+	strlcpy(tag, label, NAMEDATALEN);
+	return true;
+}
+
+bool
+role_lock(Oid role)
+{
+	LockSharedObject(AuthIdRelationId, role, 0, AccessShareLock);
+	return SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role));
+}
+
+void
+role_make_tag(Oid role, const char *wanted, char tag[NAMEDATALEN])
+{
+	ObjectAddress address = address_of(role);
+	uint8_t		random[TAG_LEN / 2];
+
+	if (role_read_tag(role, tag))
+		return;
+	LockSharedObject(AuthIdRelationId, role, 0, ShareUpdateExclusiveLock);
+	if (role_read_tag(role, tag))
+		return;					/* somebody else's by now */
+	if (!random_public(random, sizeof(random)))
+		refuse_crypto();
+	codec_to_hex(random, sizeof(random), tag);
+	if (wanted && is_tag(wanted))
+		strlcpy(tag, wanted, NAMEDATALEN);
+	SetSecurityLabel(&address, PROVIDER, tag);
+	CacheInvalidateRelcacheByRelid(SharedSecLabelRelationId);
+	CommandCounterIncrement();
+}
+
+/*
+ * All labels, by tag: for rules whose OID is another's, after a restore, and
+ * for those of roles that are gone.  Made anew when a role has changed.
+ */
+typedef struct Label
+{
+	char		tag[TAG_LEN + 1];
+	Oid			role;			/* InvalidOid: two bear it, and so nobody does */
+} Label;
+
+static HTAB *labels = NULL;
+static uint64 labels_generation = 0;
+
+static void
+take_label(HeapTuple tuple, TupleDesc desc)
+{
+	Form_pg_shseclabel form = (Form_pg_shseclabel) GETSTRUCT(tuple);
+	bool		isnull;
+	char	   *provider = TextDatumGetCString(heap_getattr(tuple, Anum_pg_shseclabel_provider, desc, &isnull));
+	char	   *tag = TextDatumGetCString(heap_getattr(tuple, Anum_pg_shseclabel_label, desc, &isnull));
+	Label	   *label;
+	bool		found;
+
+	if (form->classoid != AuthIdRelationId || strcmp(provider, PROVIDER) != 0 || !is_tag(tag))
+		return;
+	label = hash_search(labels, tag, HASH_ENTER, &found);
+	label->role = found ? InvalidOid : form->objoid;
+}
+
+static void
+read_labels(void)
+{
+	HASHCTL		ctl = {.keysize = TAG_LEN + 1,.entrysize = sizeof(Label)};
+	Relation	rel;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	if (labels)
+		hash_destroy(labels);
+	labels = hash_create("secrets, labels of roles", 64, &ctl, HASH_ELEM | HASH_STRINGS);
+	labels_generation = generation;
+	rel = table_open(SharedSecLabelRelationId, AccessShareLock);
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		take_label(tuple, RelationGetDescr(rel));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+}
+
+static Oid
+search_labels(const char *tag)
+{
+	Label	   *label;
+
+	if (labels == NULL || labels_generation != generation)
+		read_labels();
+	label = is_tag(tag) ? hash_search(labels, tag, HASH_FIND, NULL) : NULL;
+	return label ? label->role : InvalidOid;
+}
+
+Oid
+role_of_tag(const char *tag, Oid likely)
+{
+	char		theirs[NAMEDATALEN];
+
+	if (IsReservedName(tag))
+		return get_role_oid(tag, true);
+	if (OidIsValid(likely) && role_read_tag(likely, theirs) && strcmp(theirs, tag) == 0)
+		return likely;
+	return search_labels(tag);
+}
+
+/* ---- memberships ---- */
+
+static bool
+inherits(Oid role)
+{
+	HeapTuple	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
+	bool		result;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	result = ((Form_pg_authid) GETSTRUCT(tuple))->rolinherit;
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+typedef struct Step
+{
+	Oid			role;
+	int			from;			/* index of the step before; -1: the beginning */
+} Step;
+
+typedef struct Walk
+{
+	Step	   *steps;
+	int			n;
+	bool		by_inheritance;
+} Walk;
+
+static void
+take_step(Walk *walk, Oid role, int from)
+{
+	for (int i = 0; i < walk->n; i++)
+		if (walk->steps[i].role == role)
+			return;
+	walk->steps = walk->steps ? repalloc(walk->steps, sizeof(Step) * (Size) (walk->n + 1)) : palloc(sizeof(Step));
+	walk->steps[walk->n].role = role;
+	walk->steps[walk->n++].from = from;
+}
+
+static void
+take_memberships(Walk *walk, int at)
+{
+	Oid			member = walk->steps[at].role;
+	bool		member_inherits = inherits(member);
+	CatCList   *list = SearchSysCacheList1(AUTHMEMMEMROLE, ObjectIdGetDatum(member));
+
+	for (int i = 0; i < list->n_members; i++)
+	{
+		Form_pg_auth_members form = (Form_pg_auth_members) GETSTRUCT(&list->members[i]->tuple);
+
+		if (walk->by_inheritance ? MEMBERSHIP_INHERITS(form, member_inherits) : MEMBERSHIP_CAN_SET(form))
+			take_step(walk, form->roleid, at);
+	}
+	ReleaseCatCacheList(list);
+}
+
+/* Breadth first, so that the way is a shortest one.  Returns the index of the last step, or -1. */
+static int
+walk_to(Walk *walk, Oid role, Oid grantee)
+{
+	take_step(walk, role, -1);
+	for (int at = 0; at < walk->n; at++)
+	{
+		if (walk->steps[at].role == grantee)
+			return at;
+		take_memberships(walk, at);
+	}
+	return -1;
+}
+
+bool
+role_has_privileges_of(Oid role, Oid grantee)
+{
+	Walk		walk = {.by_inheritance = true};
+
+	if (role == grantee)
+		return true;
+	/* The server takes superusers for members of everything. */
+	if (superuser_arg(role))
+		return walk_to(&walk, role, grantee) >= 0;
+	return has_privs_of_role(role, grantee);
+}
+
+char *
+role_path(Oid role, Oid grantee, bool by_inheritance)
+{
+	Walk		walk = {.by_inheritance = by_inheritance};
+	int			at = walk_to(&walk, role, grantee);
+	char	   *path = NULL;
+
+	for (; at > 0; at = walk.steps[at].from)
+	{
+		char	   *name = GetUserNameFromId(walk.steps[at].role, true);
+
+		if (name)
+			path = path ? psprintf("%s > %s", name, path) : name;
+	}
+	return path;
+}
+
+Obtain
+role_could_obtain(Oid role, Oid grantee)
+{
+	Walk		walk = {.by_inheritance = false};
+
+	if (role == grantee)
+		return OBTAIN_NOT;
+	if (walk_to(&walk, role, grantee) >= 0)
+		return OBTAIN_BY_SET;
+	if (is_admin_of_role(role, grantee))
+		return OBTAIN_BY_ADMIN;
+	if (CREATEROLE_GIVES_ANY_ROLE && has_createrole_privilege(role) && !superuser_arg(grantee))
+		return OBTAIN_BY_ADMIN;
+	return OBTAIN_NOT;
+}
+
+void
+role_init(void)
+{
+	register_label_provider(PROVIDER, check_label);
+	CacheRegisterSyscacheCallback(AUTHOID, on_syscache_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, on_syscache_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(DATABASEOID, on_syscache_change, (Datum) 0);	/* pg_database_owner */
+	CacheRegisterRelcacheCallback(on_relation_change, (Datum) 0);
+}

@@ -1,0 +1,292 @@
+/*
+ * policy/write.c: changing rules, through SPI and as the owner of the
+ * catalogs, so that triggers see it; and giving the database its home.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/xlog.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "base/catalog.h"
+#include "base/refuse.h"
+#include "crypto/random.h"
+#include "policy/rule.h"
+
+/* Rows, as rules in the caller's own memory. */
+static List *
+run(Statement *statement, Datum *values, const char *nulls)
+{
+	MemoryContext mine = CurrentMemoryContext;
+	Caller		caller = as_owner();
+	List	   *rules = NIL;
+	uint64		n;
+
+	SPI_connect();
+	n = statement_run(statement, values, nulls, 0);
+	for (uint64 i = 0; SPI_tuptable && i < n; i++)
+	{
+		MemoryContext spi = MemoryContextSwitchTo(mine);
+		Rule	   *rule = palloc(sizeof(Rule));
+
+		rule_decode(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, rule);
+		rules = lappend(rules, rule);
+		MemoryContextSwitchTo(spi);
+	}
+	SPI_finish();
+	as_caller(caller);
+	return rules;
+}
+
+static Datum
+encode_privileges(PrivilegeSet set)
+{
+	Datum		words[NUM_PRIVILEGES];
+	int			n = 0;
+
+	for (int privilege = 0; privilege < NUM_PRIVILEGES; privilege++)
+		if (set & PRIVILEGE(privilege))
+			words[n++] = CStringGetTextDatum(privilege_name((Privilege) privilege));
+	return PointerGetDatum(construct_array(words, n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+Datum
+rule_privileges_datum(const Rule *rule)
+{
+	return encode_privileges(rule->privileges);
+}
+
+static void
+set_privileges(const Rule *rule)
+{
+	static Statement statement = STATEMENT(
+		"UPDATE secrets_catalog.rule SET privileges = $2 WHERE id" EQ "$1", 2, {UUIDOID, TEXTARRAYOID});
+	Datum		values[] = {UUIDPGetDatum(&rule->id), encode_privileges(rule->privileges)};
+
+	run(&statement, values, NULL);
+}
+
+#define SAME \
+	"pattern" EQ "$4 AND grantee_tag" EQ "$7 AND effect" EQ "$2 AND valid_from" EQ "$8 AND valid_until" EQ "$9 " \
+	"AND COALESCE(pg_catalog.text(network), '')" EQ "COALESCE(pg_catalog.text($10), '') " \
+	"AND COALESCE(pg_catalog.text(ssl), '')" EQ "COALESCE(pg_catalog.text($11), '')"
+
+#define RULE_TYPES \
+	{UUIDOID, TEXTOID, TEXTARRAYOID, TEXTOID, TEXTOID, OIDOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, \
+	 INETOID, BOOLOID, TEXTOID, TIMESTAMPTZOID}
+
+static void
+encode(const Rule *rule, Datum *values, char *nulls)
+{
+	memset(nulls, ' ', RULE_WRITTEN_COLUMNS);
+	values[RULE_ID - 1] = UUIDPGetDatum(&rule->id);
+	values[RULE_EFFECT - 1] = CStringGetTextDatum(rule->deny ? "deny" : "allow");
+	values[RULE_PRIVILEGES - 1] = encode_privileges(rule->privileges);
+	values[RULE_PATTERN - 1] = CStringGetTextDatum(rule->pattern);
+	values[RULE_GRANTEE - 1] = CStringGetTextDatum(rule->grantee);
+	values[RULE_GRANTEE_OID - 1] = ObjectIdGetDatum(rule->grantee_oid);
+	values[RULE_GRANTEE_TAG - 1] = CStringGetTextDatum(rule->grantee_tag);
+	values[RULE_VALID_FROM - 1] = TimestampTzGetDatum(rule->valid_from);
+	values[RULE_VALID_UNTIL - 1] = TimestampTzGetDatum(rule->valid_until);
+	values[RULE_NETWORK - 1] = InetPGetDatum(rule->network);
+	values[RULE_SSL - 1] = BoolGetDatum(rule->ssl == 1);
+	values[RULE_GRANTED_BY - 1] = rule->granted_by ? CStringGetTextDatum(rule->granted_by) : (Datum) 0;
+	values[RULE_GRANTED_AT - 1] = TimestampTzGetDatum(rule->granted_at);
+	if (rule->network == NULL)
+		nulls[RULE_NETWORK - 1] = 'n';
+	if (rule->ssl < 0)
+		nulls[RULE_SSL - 1] = 'n';
+	if (rule->granted_by == NULL)
+		nulls[RULE_GRANTED_BY - 1] = 'n';
+}
+
+static Rule *
+lock_same(Datum *values, const char *nulls)
+{
+	static Statement statement = STATEMENT(
+		"SELECT * FROM secrets_catalog.rule WHERE " SAME " FOR UPDATE", RULE_WRITTEN_COLUMNS, RULE_TYPES);
+	List	   *rules = run(&statement, values, nulls);
+
+	return rules ? linitial(rules) : NULL;
+}
+
+/* False: the same rule is there by now. */
+static bool
+insert(Datum *values, const char *nulls)
+{
+	static Statement statement = STATEMENT(
+		"INSERT INTO secrets_catalog.rule VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) "
+		"ON CONFLICT DO NOTHING RETURNING *", RULE_WRITTEN_COLUMNS, RULE_TYPES);
+
+	return run(&statement, values, nulls) != NIL;
+}
+
+/* A dump shall carry the name that the role has by now. */
+static void
+refresh_names(const Rule *rule)
+{
+	static Statement statement = STATEMENT(
+		"UPDATE secrets_catalog.rule SET grantee = $2 WHERE grantee_tag" EQ "$1 AND grantee" NE "$2",
+		2, {TEXTOID, TEXTOID});
+	Datum		values[] = {CStringGetTextDatum(rule->grantee_tag), CStringGetTextDatum(rule->grantee)};
+
+	if (!rule_is_public(rule))
+		run(&statement, values, NULL);
+}
+
+void
+policy_add_rule(Rule *rule)
+{
+	Datum		values[RULE_WRITTEN_COLUMNS];
+	char		nulls[RULE_WRITTEN_COLUMNS];
+	Rule	   *same;
+
+	if (!random_uuid(rule->id.data))
+		refuse_crypto();
+	refresh_names(rule);
+	encode(rule, values, nulls);
+	for (;;)
+	{
+		if ((same = lock_same(values, nulls)) != NULL)
+		{
+			rule->id = same->id;
+			rule->privileges |= same->privileges;
+			if (rule->privileges != same->privileges)
+				set_privileges(rule);
+			return;
+		}
+		if (insert(values, nulls))
+			return;
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+List *
+policy_lock_rules(const char *pattern, bool deny)
+{
+	static Statement statement = STATEMENT(
+		"SELECT * FROM secrets_catalog.rule WHERE pattern" EQ "$1 AND effect" EQ "$2 ORDER BY id FOR UPDATE",
+		2, {TEXTOID, TEXTOID});
+	Datum		values[] = {CStringGetTextDatum(pattern), CStringGetTextDatum(deny ? "deny" : "allow")};
+
+	return run(&statement, values, NULL);
+}
+
+void
+policy_take_privileges(Rule *rule, PrivilegeSet privileges)
+{
+	static Statement statement = STATEMENT("DELETE FROM secrets_catalog.rule WHERE id" EQ "$1", 1, {UUIDOID});
+	Datum		values[] = {UUIDPGetDatum(&rule->id)};
+
+	rule->privileges &= ~privileges;
+	if (rule->privileges)
+		set_privileges(rule);
+	else
+		run(&statement, values, NULL);
+}
+
+/* ---- home ---- */
+
+static bool
+has_home(void)
+{
+	Relation	rel = catalog_open(CATALOG_HOME);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	bool		any = HeapTupleIsValid(systable_getnext(scan));
+
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	return any;
+}
+
+bool
+policy_is_settled(void)
+{
+	static uint64 known_at = 0;
+	static bool settled = false;
+
+	if (known_at != rule_generation())
+	{
+		rule_listen();
+		known_at = rule_generation();
+		settled = has_home();
+	}
+	return settled;
+}
+
+/* The rules of one grantee of old: all of one tag, bound to one role. */
+static void
+rebind(const Rule *rule, Oid role, const char *tag)
+{
+	static Statement statement = STATEMENT(
+		"UPDATE secrets_catalog.rule SET grantee = $2, grantee_oid = $3, grantee_tag = $4 WHERE grantee_tag" EQ "$1",
+		4, {TEXTOID, TEXTOID, OIDOID, TEXTOID});
+	Datum		values[] = {
+		CStringGetTextDatum(rule->grantee_tag), CStringGetTextDatum(GetUserNameFromId(role, false)),
+		ObjectIdGetDatum(role), CStringGetTextDatum(tag)
+	};
+
+	run(&statement, values, NULL);
+}
+
+static void
+bind(const Rule *rule)
+{
+	Oid			role = role_of_tag(rule->grantee_tag, rule->grantee_oid);
+	char		tag[NAMEDATALEN];
+
+	if (!OidIsValid(role))
+		role = get_role_oid(rule->grantee, true);
+	if (!OidIsValid(role) || !role_lock(role))
+		return;
+	role_make_tag(role, rule->grantee_tag, tag);
+	if (role != rule->grantee_oid || strcmp(tag, rule->grantee_tag) != 0)
+		rebind(rule, role, tag);
+}
+
+/* Under one name each tag, the one that it was last given under. */
+static void
+bind_all(void)
+{
+	static Statement statement = STATEMENT(
+		"SELECT DISTINCT ON (grantee_tag) * FROM secrets_catalog.rule WHERE grantee_tag" NE "'' "
+		"ORDER BY grantee_tag, granted_at USING OPERATOR(pg_catalog.>), id", 0, {InvalidOid});
+	ListCell   *cell;
+
+	statement.reads_all = true;
+	foreach(cell, run(&statement, NULL, NULL))
+		bind(lfirst(cell));
+}
+
+static void
+make_home(void)
+{
+	Oid			types[] = {TIMESTAMPTZOID, INT8OID, OIDOID};
+	Datum		values[] = {
+		TimestampTzGetDatum(GetCurrentTimestamp()), Int64GetDatum((int64) GetSystemIdentifier()),
+		ObjectIdGetDatum(MyDatabaseId)
+	};
+
+	catalog_run_once("INSERT INTO secrets_catalog.home VALUES ($1, $2, $3)", lengthof(types), types, values);
+}
+
+void
+policy_settle(void)
+{
+	if (policy_is_settled())
+		return;
+	LockRelationOid(catalog_oid(CATALOG_HOME), ShareRowExclusiveLock);
+	if (has_home())
+		return;
+	bind_all();
+	make_home();
+}
