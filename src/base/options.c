@@ -104,7 +104,7 @@ read_option(const Option *option, const JsonbValue *value)
 		case OPTION_BOOL:
 			if (value->type != jbvBool)
 				refuse_value(option, "true or false");
-			*(bool *) option->target = value->val.boolean;
+			*(int *) option->target = value->val.boolean;
 			break;
 		case OPTION_TEXTS:
 			if (value->type != jbvBinary)

@@ -10,7 +10,7 @@ typedef enum OptionType
 {
 	OPTION_TEXT,				/* char * */
 	OPTION_INT,					/* int */
-	OPTION_BOOL,				/* bool */
+	OPTION_BOOL,				/* int, 0 or 1: so that -1 can stand for what is not given */
 	OPTION_TEXTS				/* List of char *, from an array of strings */
 } OptionType;
 

@@ -3,6 +3,9 @@
  */
 #include "postgres.h"
 
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/pg_authid.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -111,6 +114,12 @@ gate_require_any(void)
 		   errmsg("permission denied: this is for whoever has been granted something"));
 }
 
+void
+gate_require_open(void)
+{
+	keyring_require_open();
+}
+
 GatePass
 gate_require_operator(void)
 {
@@ -131,12 +140,18 @@ gate_require_status(void)
 	refuse_operating("the privilege to operate or audit secrets, or membership in pg_monitor");
 }
 
+bool
+gate_reaches(List *rules, PrivilegeSet privileges, const Reach *reach)
+{
+	return !InSecurityRestrictedOperation() && policy_covers(rules, GetUserId(), privileges, reach);
+}
+
 GatePass
 gate_require_reach(PrivilegeSet privileges, const Reach *reach)
 {
 	GatePass	pass = {.role = GetUserId(),.privilege = PRIV_GRANT};
 
-	pass.granted = !InSecurityRestrictedOperation() && policy_covers(pass.role, privileges, reach);
+	pass.granted = gate_reaches(policy_passes_all(pass.role) ? NIL : policy_read_rules(), privileges, reach);
 	pass.ground = policy_passes_all(pass.role) ? GROUND_OWNER : GROUND_RULE;
 	if (!pass.granted)
 		REFUSE(ERRCODE_INSUFFICIENT_PRIVILEGE,
@@ -164,4 +179,11 @@ gate_begin_change(void)
 	PreventCommandIfParallelMode("a change of secrets");
 	PreventCommandDuringRecovery("a change of secrets");
 	policy_settle();
+}
+
+void
+gate_end_restore(void)
+{
+	if (!XactReadOnly && !IsInParallelMode() && !RecoveryInProgress())
+		policy_settle();
 }

@@ -43,14 +43,18 @@ extern GateScope *gate_scope(Privilege privilege);
 /* For what concerns no name, and is not for strangers: whoever holds something somewhere. */
 extern void gate_require_any(void);
 
+/* 58000 while sealed. */
+extern void gate_require_open(void);
+
 /* For what must work while sealed: status, seal, unseal. */
 extern GatePass gate_require_operator(void);
 
 /* For status: operators, auditors of everything, and pg_monitor. */
 extern void gate_require_status(void);
 
-/* To give, deny or take: see policy_covers(). */
+/* To give, deny or take: see policy_covers(); rules are all that there are. */
 extern GatePass gate_require_reach(PrivilegeSet privileges, const Reach *reach);
+extern bool gate_reaches(List *rules, PrivilegeSet privileges, const Reach *reach);
 
 /* To ask about another role: whoever holds grant or audit on the name, or is a member of that role. */
 extern void gate_require_asking(Oid role, const char *name);
@@ -60,5 +64,8 @@ extern void gate_require_asking(Oid role, const char *name);
  * can be; and the database becomes the home of its rules.
  */
 extern void gate_begin_change(void);
+
+/* The last of it alone, where something can be changed: unseal() ends a restore. */
+extern void gate_end_restore(void);
 
 #endif

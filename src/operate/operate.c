@@ -32,7 +32,7 @@ operate_status(Datum *values, bool *nulls)
 {
 	KeyringStatus keys;
 
-	(void) gate_require_operator();
+	gate_require_status();
 	keyring_get_status(&keys);
 	for (int i = 0; i < STATUS_COLUMNS; i++)
 		nulls[i] = true;		/* audit and scheduler: with the audit, and with rotation */
@@ -71,6 +71,7 @@ operate_unseal(void)
 	if (keyring_unseal(&pass, &why))
 	{
 		ereport(LOG, (errmsg("secrets: unsealed, with root key %s", keyring_root_id())));
+		gate_end_restore();
 		return true;
 	}
 	keyring_get_status(&keys);
@@ -88,7 +89,7 @@ operate_add_root_key(const char *place)
 
 	if (!superuser())
 		REFUSE(ERRCODE_INSUFFICIENT_PRIVILEGE, errmsg("only a superuser may add a root key"));
-	PreventCommandIfReadOnly("secrets.add_root_key()");
+	gate_begin_change();
 	return keyring_add_root(&pass, place);
 }
 
@@ -99,7 +100,7 @@ operate_drop_root_key(const char *id)
 
 	if (!superuser())
 		REFUSE(ERRCODE_INSUFFICIENT_PRIVILEGE, errmsg("only a superuser may drop a root key"));
-	PreventCommandIfReadOnly("secrets.drop_root_key()");
+	gate_begin_change();
 	keyring_drop_root(&pass, id);
 }
 
@@ -108,6 +109,6 @@ operate_rotate_master_key(void)
 {
 	GatePass	pass = gate_require(PRIV_OPERATE, NULL);
 
-	PreventCommandIfReadOnly("secrets.rotate_master_key()");
+	gate_begin_change();
 	return keyring_rotate(&pass);
 }

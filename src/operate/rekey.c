@@ -145,7 +145,7 @@ operate_rekey(int batch)
 
 	if (batch < 1 || batch > MAX_BATCH)
 		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE, errmsg("batch must be between 1 and %d", MAX_BATCH));
-	PreventCommandIfReadOnly("secrets.rekey()");
+	gate_begin_change();
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	next_transaction();
 	if (choose_key(&progress))

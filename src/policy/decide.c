@@ -38,6 +38,12 @@ policy_init(void)
 }
 
 bool
+policy_bypass_is_on(void)
+{
+	return superuser_bypass;
+}
+
+bool
 policy_passes_all(Oid role)
 {
 	return superuser_bypass && (superuser_arg(role) || role == catalog_owner());
@@ -338,14 +344,19 @@ policy_scope(Oid role, Privilege privilege, const char ***prefixes)
 /* ---- giving on ---- */
 
 static bool
+lasts(const Rule *rule, const Reach *reach)
+{
+	return rule->valid_until >= reach->valid_until
+		&& (rule->network == NULL || rule_network_contains(rule, reach->network))
+		&& (rule->ssl < 0 || rule->ssl == reach->ssl);
+}
+
+static bool
 reaches(Rule *rule, Oid role, Privilege privilege, const Reach *reach)
 {
 	return !rule->deny && (rule->privileges & PRIVILEGE(privilege))
 		&& rule_is_in_force(rule, GetCurrentTimestamp()) && rule_conditions_hold(rule)
-		&& rule->valid_from <= Max(reach->valid_from, GetCurrentTimestamp())
-		&& rule->valid_until >= reach->valid_until
-		&& (rule->network == NULL || rule_network_contains(rule, reach->network))
-		&& (rule->ssl < 0 || rule->ssl == reach->ssl)
+		&& (!reach->lasting || lasts(rule, reach))
 		&& pattern_contains(rule->pattern, strlen(rule->pattern), reach->pattern, strlen(reach->pattern))
 		&& rule_concerns(rule, role);
 }
@@ -376,14 +387,10 @@ covers(List *rules, Oid role, Privilege privilege, const Reach *reach)
 }
 
 bool
-policy_covers(Oid role, PrivilegeSet privileges, const Reach *reach)
+policy_covers(List *rules, Oid role, PrivilegeSet privileges, const Reach *reach)
 {
-	List	   *rules;
-
-	AcceptInvalidationMessages();
 	if (policy_passes_all(role))
 		return true;
-	rules = policy_read_rules();
 	for (int privilege = 0; privilege < NUM_PRIVILEGES; privilege++)
 		if ((privileges & PRIVILEGE(privilege)) && !covers(rules, role, (Privilege) privilege, reach))
 			return false;

@@ -57,6 +57,7 @@ extern Verdict policy_decide(Oid role, Privilege privilege, const char *name);
 
 /* Whether role passes every check. */
 extern bool policy_passes_all(Oid role);
+extern bool policy_bypass_is_on(void);
 
 /*
  * Literal prefixes of the names on which role may hold the privilege, in "C"
@@ -66,23 +67,26 @@ extern int	policy_scope(Oid role, Privilege privilege, const char ***prefixes);
 
 /*
  * What is to be given, or taken: whether role holds all the privileges on
- * everything that the pattern matches, in one rule each that is no narrower in
- * time, network or transport, and that no deny touches.
+ * everything that the pattern matches, by one rule each, and no deny touches
+ * any of it.  Where it shall last, the rule must be no narrower in time,
+ * network or transport either: nobody gives on for longer, or for elsewhere,
+ * than he has it himself.
  */
 typedef struct Reach
 {
 	const char *pattern;
+	bool		lasting;		/* else what follows is of no interest */
 	TimestampTz valid_from;
 	TimestampTz valid_until;
 	const inet *network;
 	int			ssl;
 } Reach;
 
-extern bool policy_covers(Oid role, PrivilegeSet privileges, const Reach *reach);
+extern bool policy_covers(List *rules, Oid role, PrivilegeSet privileges, const Reach *reach);
 
 /* ---- rules one by one ---- */
 
-/* All of them, in the order of patterns and grantees. */
+/* All of them, in no order. */
 extern List *policy_read_rules(void);
 
 extern bool rule_is_public(const Rule *rule);

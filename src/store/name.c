@@ -83,21 +83,49 @@ stage_is_valid(const char *stage, size_t len)
 	return true;
 }
 
-/* One segment against one segment with single stars: back up to the last star only. */
 static bool
-segment_matches(const char *p, const char *pend, const char *s, const char *send)
+segment_ends(const char *s, const char *end)
 {
+	return s == end || *s == '/';
+}
+
+/* The start of the next segment, or the end when there is none. */
+static const char *
+next_segment(const char *s, const char *end)
+{
+	s += segment_len(s, end);
+	return s < end ? s + 1 : end;
+}
+
+/* Stars do not stand side by side in any other segment. */
+static bool
+is_two_stars(const char *s, const char *end)
+{
+	return end - s >= 2 && s[0] == '*' && s[1] == '*';
+}
+
+/*
+ * One segment against one segment with single stars: back up to the last star
+ * only.  What p and s point at goes on to the ends of the segments if it fits.
+ */
+static bool
+segment_matches(const char **pattern, const char *pend, const char **segment, const char *send)
+{
+	const char *p = *pattern;
+	const char *s = *segment;
 	const char *star = NULL;
 	const char *resume = NULL;
 
-	while (s < send)
+	while (!segment_ends(s, send))
 	{
-		if (p < pend && *p == '*')
+		char		c = p < pend ? *p : '/';
+
+		if (c == '*')
 		{
 			star = ++p;
 			resume = s;
 		}
-		else if (p < pend && *p == *s)
+		else if (c == *s)
 			p++, s++;
 		else if (star)
 		{
@@ -109,21 +137,9 @@ segment_matches(const char *p, const char *pend, const char *s, const char *send
 	}
 	while (p < pend && *p == '*')
 		p++;
-	return p == pend;
-}
-
-/* The start of the next segment, or the end when there is none. */
-static const char *
-next_segment(const char *s, const char *end)
-{
-	s += segment_len(s, end);
-	return s < end ? s + 1 : end;
-}
-
-static bool
-is_two_stars(const char *s, size_t len)
-{
-	return len == 2 && s[0] == '*' && s[1] == '*';
+	*pattern = p;
+	*segment = s;
+	return segment_ends(p, pend);
 }
 
 /*
@@ -142,19 +158,25 @@ static const char *
 take_star_run(const char *p, const char *end, StarRun *run)
 {
 	*run = (StarRun) {0, false};
-	while (p < end && *p == '*')
+	for (;;)
 	{
-		size_t		n = segment_len(p, end);
-		bool		two = is_two_stars(p, n);
-
-		if (n > 1 && !two)
-			break;
-		run->or_more |= two;
-		if (!two || p + n == end)
+		if (is_two_stars(p, end))
+		{
+			run->or_more = true;
+			p += 2;
+			if (p == end)
+				run->least++;
+		}
+		else if (p < end && *p == '*' && segment_ends(p + 1, end))
+		{
 			run->least++;
-		p = next_segment(p, end);
+			p++;
+		}
+		else
+			return p;
+		if (p < end)
+			p++;				/* the slash */
 	}
-	return p;
 }
 
 /*
@@ -166,29 +188,25 @@ take_star_run(const char *p, const char *end, StarRun *run)
 static const char *
 skip_star_run(const StarRun *run, const char *s, const char *end)
 {
-	for (size_t left = run->least; left > 0;)
+	for (size_t left = run->least; left > 0; s = next_segment(s, end))
 	{
-		size_t		n = segment_len(s, end);
-		bool		two = is_two_stars(s, n);
+		bool		two_stars = is_two_stars(s, end);
 
-		if (s == end || (two && !run->or_more))
+		if (s == end || (two_stars && !run->or_more))
 			return NULL;
-		if (!two || s + n == end)
+		if (!two_stars || s + 2 == end)
 			left--;
-		s = next_segment(s, end);
 	}
 	return s;
 }
 
-/* Of two segments neither of which is two stars. */
-typedef bool (*SegmentsFit) (const char *p, const char *pend, const char *s, const char *send);
+/* As segment_matches(); neither of the two is two stars. */
+typedef bool (*SegmentsFit) (const char **p, const char *pend, const char **s, const char *send);
 
 /*
  * Segments against segments, as segment_matches() does one floor down: back up
- * to the last two stars only.  The path is a name, or a pattern; two stars in
- * it fit nothing, but two stars swallow them.
- *
- * Inlined, so that each use has its own fits built in.
+ * to the last two stars only.  The path is a name or a pattern; two stars in it
+ * fit nothing, but two stars swallow them.
  */
 static inline bool
 path_fits(const char *p, const char *pend, const char *s, const char *send, SegmentsFit fits)
@@ -216,22 +234,16 @@ path_fits(const char *p, const char *pend, const char *s, const char *send, Segm
 				resume = after;
 			}
 			fit = after != NULL;
-			if (fit)
-				s = after;
+			s = fit ? after : s;
 		}
 		if (fit && p < pend)
 		{
-			size_t		pn = segment_len(p, pend);
-			size_t		sn = segment_len(s, send);
-
 			if (s == send)
 				return false;
-			fit = !is_two_stars(s, sn) && fits(p, p + pn, s, s + sn);
-			if (fit)
-			{
-				p = next_segment(p, pend);
-				s = next_segment(s, send);
-			}
+			fit = !is_two_stars(s, send) && fits(&p, pend, &s, send);
+			/* slashes */
+			p += fit && p < pend;
+			s += fit && s < send;
 		}
 		if (fit && p == pend)
 		{
@@ -296,17 +308,26 @@ pattern_contains(const char *outer, size_t olen, const char *inner, size_t ilen)
  * stand one after the other.
  */
 static bool
-segments_intersect(const char *a, const char *aend, const char *b, const char *bend)
+segments_intersect(const char **a, const char *aend, const char **b, const char *bend)
 {
-	if (memchr(a, '*', (size_t) (aend - a)) == NULL)
-		return segment_matches(b, bend, a, aend);
-	if (memchr(b, '*', (size_t) (bend - b)) == NULL)
-		return segment_matches(a, aend, b, bend);
-	for (; *a != '*' && *b != '*'; a++, b++)
-		if (*a != *b)
+	const char *astart = *a;
+	const char *bstart = *b;
+	const char *alast = astart + segment_len(astart, aend);
+	const char *blast = bstart + segment_len(bstart, bend);
+
+	if (*astart != *bstart && *astart != '*' && *bstart != '*')
+		return false;			/* soon, most of the time */
+	if (memchr(astart, '*', (size_t) (alast - astart)) == NULL)
+		return segment_matches(b, blast, a, alast);
+	if (memchr(bstart, '*', (size_t) (blast - bstart)) == NULL)
+		return segment_matches(a, alast, b, blast);
+	*a = alast;
+	*b = blast;
+	for (; *astart != '*' && *bstart != '*'; astart++, bstart++)
+		if (*astart != *bstart)
 			return false;
-	for (; aend[-1] != '*' && bend[-1] != '*'; aend--, bend--)
-		if (aend[-1] != bend[-1])
+	for (; alast[-1] != '*' && blast[-1] != '*'; alast--, blast--)
+		if (alast[-1] != blast[-1])
 			return false;
 	return true;
 }
@@ -315,7 +336,7 @@ static bool
 has_two_stars(const char *p, const char *end)
 {
 	for (; p < end; p = next_segment(p, end))
-		if (is_two_stars(p, segment_len(p, end)))
+		if (is_two_stars(p, end))
 			return true;
 	return false;
 }
@@ -336,17 +357,27 @@ tails_intersect(const char *a, const char *aend, const char *b, const char *bend
 	{
 		const char *alast = last_segment(a, aend);
 		const char *blast = last_segment(b, bend);
+		const char *aseg = alast;
+		const char *bseg = blast;
 
-		if (is_two_stars(alast, (size_t) (aend - alast)) || is_two_stars(blast, (size_t) (bend - blast)))
+		if (is_two_stars(alast, aend) || is_two_stars(blast, bend))
 			return true;
-		if (!segments_intersect(alast, aend, blast, bend))
+		if (!segments_intersect(&aseg, aend, &bseg, bend))
 			return false;
 		aend = alast - 1;
 		bend = blast - 1;
 	}
 }
 
-/* As segments_intersect(), one floor up; what is different at the front ends it soon. */
+/* As segments_intersect(), one floor up: a begins with two stars, and b has come as far. */
+static bool
+rests_intersect(const char *a, const char *aend, const char *b, const char *bend)
+{
+	if (has_two_stars(b, bend))
+		return tails_intersect(a, aend, b, bend);
+	return path_fits(a, aend, b, bend, segments_intersect);
+}
+
 bool
 pattern_intersects(const char *a, size_t alen, const char *b, size_t blen)
 {
@@ -355,26 +386,16 @@ pattern_intersects(const char *a, size_t alen, const char *b, size_t blen)
 
 	while (a < aend && b < bend)
 	{
-		size_t		an = segment_len(a, aend);
-		size_t		bn = segment_len(b, bend);
-
-		if (is_two_stars(a, an))
-		{
-			if (has_two_stars(b, bend))
-				return tails_intersect(a, aend, b, bend);
-			return path_fits(a, aend, b, bend, segments_intersect);
-		}
-		if (is_two_stars(b, bn))
-		{
-			if (has_two_stars(a, aend))
-				return tails_intersect(a, aend, b, bend);
-			return path_fits(b, bend, a, aend, segments_intersect);
-		}
-		if (!segments_intersect(a, a + an, b, b + bn))
+		if (is_two_stars(a, aend))
+			return rests_intersect(a, aend, b, bend);
+		if (is_two_stars(b, bend))
+			return rests_intersect(b, bend, a, aend);
+		if (!segments_intersect(&a, aend, &b, bend))
 			return false;
-		a = next_segment(a, aend);
-		b = next_segment(b, bend);
+		/* slashes */
+		a += a < aend;
+		b += b < bend;
 	}
-	/* Whatever is left of one wants one segment at least. */
+	/* What is left of one, if so, wants one segment at least. */
 	return a == aend && b == bend;
 }

@@ -1,0 +1,25 @@
+/*
+ * access/common.h: what the verbs share, inside the room.
+ */
+#ifndef SECRETS_ACCESS_COMMON_H
+#define SECRETS_ACCESS_COMMON_H
+
+#include "access/access.h"
+
+/* 22023, quoting nothing. */
+extern PrivilegeSet check_privileges(const char *words, PrivilegeSet all);
+extern void check_rule_pattern(const char *pattern);
+
+/* 42704. */
+extern Oid	check_role(const char *name);
+
+/* A name, or "**" for everything (then NULL); else 22023. */
+extern const char *check_asked_name(const char *name);
+
+/* The words of a set: "read, list". */
+extern char *privileges_text(PrivilegeSet set);
+
+/* Whether the effective role looks after rules there: holds grant or audit on all of its pattern. */
+extern bool looks_after(List *rules, const Rule *rule);
+
+#endif
