@@ -200,13 +200,14 @@ skip_star_run(const StarRun *run, const char *s, const char *end)
 	return s;
 }
 
-/* As segment_matches(); neither of the two is two stars. */
+/* As segment_matches(). */
 typedef bool (*SegmentsFit) (const char **p, const char *pend, const char **s, const char *send);
 
 /*
  * Segments against segments, as segment_matches() does one floor down: back up
  * to the last two stars only.  The path is a name or a pattern; two stars in it
- * fit nothing, but two stars swallow them.
+ * are swallowed by two stars only, for what is not a run of stars has some
+ * character that they have not got.
  */
 static inline bool
 path_fits(const char *p, const char *pend, const char *s, const char *send, SegmentsFit fits)
@@ -240,7 +241,7 @@ path_fits(const char *p, const char *pend, const char *s, const char *send, Segm
 		{
 			if (s == send)
 				return false;
-			fit = !is_two_stars(s, send) && fits(&p, pend, &s, send);
+			fit = fits(&p, pend, &s, send);
 			/* slashes */
 			p += fit && p < pend;
 			s += fit && s < send;
@@ -291,10 +292,11 @@ pattern_folder(const char *pattern, size_t plen)
  * outer matches inner as if that were a name: a star of inner stands for a
  * character that outer has not got, and so only a star can swallow it.
  *
- * That says more than it seems.  If outer does not swallow inner so, then some
- * name shows it: each star of inner becomes a character that outer lacks, and
- * two stars become nothing where outer still wanted segments of its run, and
- * else more such segments than outer has.
+ * That it is right to say false is less plain.  Then some name shows it: each
+ * star of inner becomes a character that outer has not got, and two stars become
+ * nothing where a run of outer still wants segments, and elsewhere more of such
+ * segments than outer has.  No part of outer between its runs can fit what those
+ * have become, so each fits for the first time where it was found here.
  */
 bool
 pattern_contains(const char *outer, size_t olen, const char *inner, size_t ilen)
