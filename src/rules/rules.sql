@@ -1,4 +1,4 @@
--- access: who may.  Rules are given, denied and taken back here, and explained.
+-- rules: who may.  Rules are given, denied and taken back here, and explained.
 
 CREATE FUNCTION secrets_catalog.visible_rules(OUT rule_id pg_catalog.uuid, OUT effect pg_catalog.text,
 	OUT privileges pg_catalog.text[], OUT pattern pg_catalog.text, OUT grantee pg_catalog.text,

@@ -1,5 +1,5 @@
 /*
- * access/give.c: grant, deny, revoke, undeny.
+ * rules/give.c: grant, deny, revoke, undeny.
  *
  * Taking away never widens: revoke touches allows only, undeny denies.  undeny
  * is a way of giving, so it needs what giving needs.
@@ -11,7 +11,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#include "access/common.h"
+#include "rules/common.h"
 #include "base/refuse.h"
 #include "gate/gate.h"
 #include "store/name.h"
@@ -73,7 +73,7 @@ set_grantee(Rule *rule, const char *grantee)
 }
 
 pg_uuid_t
-access_give(const RuleRequest *request)
+rules_give(const RuleRequest *request)
 {
 	PrivilegeSet set = read_privileges(request);
 	GatePass	pass;
@@ -192,7 +192,7 @@ lock_rules_of(bool deny, const char *pattern, Oid role, const char *grantee)
 }
 
 int
-access_take(bool deny, const char *privileges, const char *pattern, const char *grantee)
+rules_take(bool deny, const char *privileges, const char *pattern, const char *grantee)
 {
 	PrivilegeSet taken = check_privileges(privileges, ALL_PRIVILEGES);
 	Reach		reach = {.pattern = pattern,.lasting = deny,.valid_from = DT_NOBEGIN,.valid_until = DT_NOEND,.ssl = -1};

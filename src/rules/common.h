@@ -1,10 +1,10 @@
 /*
- * access/common.h: what the verbs share, inside the room.
+ * rules/common.h: what the verbs share, inside the room.
  */
-#ifndef SECRETS_ACCESS_COMMON_H
-#define SECRETS_ACCESS_COMMON_H
+#ifndef SECRETS_RULES_COMMON_H
+#define SECRETS_RULES_COMMON_H
 
-#include "access/access.h"
+#include "rules/rules.h"
 
 /* 22023, quoting nothing. */
 extern PrivilegeSet check_privileges(const char *words, PrivilegeSet all);

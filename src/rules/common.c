@@ -1,12 +1,12 @@
 /*
- * access/common.c
+ * rules/common.c
  */
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
 #include "utils/acl.h"
 
-#include "access/common.h"
+#include "rules/common.h"
 #include "base/refuse.h"
 #include "gate/gate.h"
 #include "store/name.h"

@@ -1,5 +1,5 @@
 /*
- * access/lint.c: the rules as they are, and what is odd about them.
+ * rules/lint.c: the rules as they are, and what is odd about them.
  */
 #include "postgres.h"
 
@@ -8,7 +8,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "access/common.h"
+#include "rules/common.h"
 #include "base/catalog.h"
 #include "base/refuse.h"
 #include "gate/gate.h"
@@ -51,7 +51,7 @@ is_own(Rule *rule)
 }
 
 void
-access_grants(row_emitter emit, void *arg)
+rules_grants(row_emitter emit, void *arg)
 {
 	List	   *rules = policy_read_rules();
 	ListCell   *cell;
@@ -224,7 +224,7 @@ check_lockout(const Lint *lint)
 }
 
 void
-access_lint(row_emitter emit, void *arg)
+rules_lint(row_emitter emit, void *arg)
 {
 	Lint		lint = {.emit = emit,.arg = arg};
 	bool		any = gate_scope(PRIV_GRANT)->n > 0 || gate_scope(PRIV_AUDIT)->n > 0;

@@ -1,5 +1,5 @@
 /*
- * access/access_sql.c: the doors of access.sql.
+ * rules/rules_sql.c: the doors of rules.sql.
  */
 #include "postgres.h"
 
@@ -7,7 +7,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#include "access/access.h"
+#include "rules/rules.h"
 #include "base/compat.h"
 #include "base/options.h"
 #include "base/refuse.h"
@@ -59,7 +59,7 @@ give(FunctionCallInfo fcinfo, bool deny)
 	};
 	pg_uuid_t  *id = palloc(sizeof(pg_uuid_t));
 
-	*id = access_give(&request);
+	*id = rules_give(&request);
 	PG_RETURN_UUID_P(id);
 }
 
@@ -83,7 +83,7 @@ take(FunctionCallInfo fcinfo, bool deny)
 	char	   *privileges = text_arg(fcinfo, 0, "privileges");
 	char	   *pattern = text_arg(fcinfo, 1, "pattern");
 
-	PG_RETURN_INT32(access_take(deny, privileges, pattern, text_arg(fcinfo, 2, "grantee")));
+	PG_RETURN_INT32(rules_take(deny, privileges, pattern, text_arg(fcinfo, 2, "grantee")));
 }
 
 SECRETS_FUNCTION(secrets_revoke);
@@ -107,7 +107,7 @@ secrets_can(PG_FUNCTION_ARGS)
 	char	   *privilege = text_arg(fcinfo, 0, "privilege");
 	char	   *name = text_arg(fcinfo, 1, "name");
 
-	PG_RETURN_BOOL(access_can(privilege, name, role_or_null_arg(fcinfo, 2)));
+	PG_RETURN_BOOL(rules_can(privilege, name, role_or_null_arg(fcinfo, 2)));
 }
 
 static void
@@ -125,7 +125,7 @@ secrets_explain(PG_FUNCTION_ARGS)
 	char	   *name = text_arg(fcinfo, 0, "name");
 
 	InitMaterializedSRF(fcinfo, 0);
-	access_explain(name, role_or_null_arg(fcinfo, 1), emit_row, fcinfo->resultinfo);
+	rules_explain(name, role_or_null_arg(fcinfo, 1), emit_row, fcinfo->resultinfo);
 	return (Datum) 0;
 }
 
@@ -134,7 +134,7 @@ Datum
 secrets_lint(PG_FUNCTION_ARGS)
 {
 	InitMaterializedSRF(fcinfo, 0);
-	access_lint(emit_row, fcinfo->resultinfo);
+	rules_lint(emit_row, fcinfo->resultinfo);
 	return (Datum) 0;
 }
 
@@ -143,6 +143,6 @@ Datum
 secrets_visible_rules(PG_FUNCTION_ARGS)
 {
 	InitMaterializedSRF(fcinfo, 0);
-	access_grants(emit_row, fcinfo->resultinfo);
+	rules_grants(emit_row, fcinfo->resultinfo);
 	return (Datum) 0;
 }

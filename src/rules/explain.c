@@ -1,5 +1,5 @@
 /*
- * access/explain.c: may one, and why.
+ * rules/explain.c: may one, and why.
  */
 #include "postgres.h"
 
@@ -8,7 +8,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#include "access/common.h"
+#include "rules/common.h"
 #include "base/refuse.h"
 #include "gate/gate.h"
 
@@ -26,7 +26,7 @@ choose_role(const char *role, const char *name)
 }
 
 bool
-access_can(const char *word, const char *name, const char *role)
+rules_can(const char *word, const char *name, const char *role)
 {
 	Privilege	privilege;
 
@@ -200,7 +200,7 @@ emit_explanation(const Question *question, Explanation *answer, row_emitter emit
 }
 
 void
-access_explain(const char *name, const char *role, row_emitter emit, void *arg)
+rules_explain(const char *name, const char *role, row_emitter emit, void *arg)
 {
 	Question	question = {.name = check_asked_name(name)};
 
