@@ -109,8 +109,9 @@ extern bool rule_conditions_hold(const Rule *rule);
 extern bool rule_matches(const Rule *rule, const char *name);
 extern char *rule_id_text(const Rule *rule);
 
-/* As text[], in the order of the enum. */
-extern Datum rule_privileges_datum(const Rule *rule);
+/* As text[], in the order of the enum; and back: words that are none are passed over. */
+extern Datum rule_encode_privileges(PrivilegeSet set);
+extern PrivilegeSet rule_decode_privileges(Datum array);
 
 /* ---- changing ---- */
 

@@ -17,6 +17,10 @@ CREATE FUNCTION secrets_catalog.rule_pattern_is_valid(pattern pg_catalog.text) R
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'secrets_rule_pattern_is_valid';
 COMMENT ON FUNCTION secrets_catalog.rule_pattern_is_valid(pg_catalog.text) IS 'whether it is a pattern';
 
+CREATE FUNCTION secrets_catalog.rule_merge(pg_catalog.text[], pg_catalog.text[]) RETURNS pg_catalog.text[]
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'secrets_rule_merge';
+COMMENT ON FUNCTION secrets_catalog.rule_merge(pg_catalog.text[], pg_catalog.text[]) IS 'privileges of two rules together';
+
 CREATE TABLE secrets_catalog.rule (
 	id pg_catalog.uuid NOT NULL CONSTRAINT rule_pkey PRIMARY KEY,
 	effect pg_catalog.text COLLATE "C" NOT NULL
@@ -38,7 +42,7 @@ CREATE TABLE secrets_catalog.rule (
 ) USING heap;
 COMMENT ON TABLE secrets_catalog.rule IS 'who may do what: a deny that matches beats every allow; made by secrets.grant() and secrets.deny()';
 CREATE INDEX rule_folder ON secrets_catalog.rule (folder, leaf);
-CREATE INDEX rule_tag ON secrets_catalog.rule (grantee_tag);
+CREATE INDEX rule_tag ON secrets_catalog.rule (grantee_tag, grantee);
 -- The same rule again is the same row.
 CREATE UNIQUE INDEX rule_same ON secrets_catalog.rule
 	(pattern, grantee_tag, effect, valid_from, valid_until, (COALESCE(pg_catalog.text(network), '')), (COALESCE(pg_catalog.text(ssl), '')));

@@ -143,8 +143,9 @@ role_make_tag(Oid role, const char *wanted, char tag[NAMEDATALEN])
 }
 
 /*
- * All labels, by tag: for rules whose OID is another's, after a restore, and
- * for those of roles that are gone.  Made anew when a role has changed.
+ * Who bears which tag, as far as was asked; all of them where an OID is not its
+ * own any more, after a restore or for the rules of a role that is gone.
+ * Begun anew when a role has changed.
  */
 typedef struct Label
 {
@@ -154,6 +155,27 @@ typedef struct Label
 
 static HTAB *labels = NULL;
 static uint64 labels_generation = 0;
+static bool labels_complete = false;
+
+static void
+begin_labels(void)
+{
+	HASHCTL		ctl = {.keysize = TAG_LEN + 1,.entrysize = sizeof(Label)};
+
+	if (labels)
+		hash_destroy(labels);
+	labels = hash_create("secrets, labels of roles", 64, &ctl, HASH_ELEM | HASH_STRINGS);
+	labels_generation = generation;
+	labels_complete = false;
+}
+
+static Oid
+remember_label(const char *tag, Oid role)
+{
+	Label	   *label = hash_search(labels, tag, HASH_ENTER, NULL);
+
+	return label->role = role;
+}
 
 static void
 take_label(HeapTuple tuple, TupleDesc desc)
@@ -174,44 +196,39 @@ take_label(HeapTuple tuple, TupleDesc desc)
 static void
 read_labels(void)
 {
-	HASHCTL		ctl = {.keysize = TAG_LEN + 1,.entrysize = sizeof(Label)};
-	Relation	rel;
-	SysScanDesc scan;
+	Relation	rel = table_open(SharedSecLabelRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
 	HeapTuple	tuple;
 
-	if (labels)
-		hash_destroy(labels);
-	labels = hash_create("secrets, labels of roles", 64, &ctl, HASH_ELEM | HASH_STRINGS);
-	labels_generation = generation;
-	rel = table_open(SharedSecLabelRelationId, AccessShareLock);
-	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	begin_labels();
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 		take_label(tuple, RelationGetDescr(rel));
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
-}
-
-static Oid
-search_labels(const char *tag)
-{
-	Label	   *label;
-
-	if (labels == NULL || labels_generation != generation)
-		read_labels();
-	label = is_tag(tag) ? hash_search(labels, tag, HASH_FIND, NULL) : NULL;
-	return label ? label->role : InvalidOid;
+	labels_complete = true;
 }
 
 Oid
 role_of_tag(const char *tag, Oid likely)
 {
 	char		theirs[NAMEDATALEN];
+	Label	   *label;
 
 	if (IsReservedName(tag))
 		return get_role_oid(tag, true);
+	if (!is_tag(tag))
+		return InvalidOid;
+	if (labels == NULL || labels_generation != generation)
+		begin_labels();
+	label = hash_search(labels, tag, HASH_FIND, NULL);
+	if (label)
+		return label->role;
 	if (OidIsValid(likely) && role_read_tag(likely, theirs) && strcmp(theirs, tag) == 0)
-		return likely;
-	return search_labels(tag);
+		return remember_label(tag, likely);
+	if (!labels_complete)
+		read_labels();
+	label = hash_search(labels, tag, HASH_FIND, NULL);
+	return label ? label->role : InvalidOid;
 }
 
 /* ---- memberships ---- */

@@ -28,8 +28,8 @@
 
 /* ---- rows ---- */
 
-static PrivilegeSet
-decode_privileges(Datum value)
+PrivilegeSet
+rule_decode_privileges(Datum value)
 {
 	ArrayType  *array = DatumGetArrayTypeP(value);
 	const char *at = ARR_DATA_PTR(array);
@@ -68,7 +68,7 @@ rule_decode(HeapTuple tuple, TupleDesc desc, Rule *rule)
 	heap_deform_tuple(tuple, desc, values, nulls);
 	rule->id = *DatumGetUUIDP(values[RULE_ID - 1]);
 	rule->deny = strcmp(TextDatumGetCString(values[RULE_EFFECT - 1]), "deny") == 0;
-	rule->privileges = decode_privileges(values[RULE_PRIVILEGES - 1]);
+	rule->privileges = rule_decode_privileges(values[RULE_PRIVILEGES - 1]);
 	rule->pattern = TextDatumGetCString(values[RULE_PATTERN - 1]);
 	rule->grantee = TextDatumGetCString(values[RULE_GRANTEE - 1]);
 	rule->grantee_oid = DatumGetObjectId(values[RULE_GRANTEE_OID - 1]);

@@ -47,8 +47,8 @@ run(Statement *statement, Datum *values, const char *nulls)
 	return rules;
 }
 
-static Datum
-encode_privileges(PrivilegeSet set)
+Datum
+rule_encode_privileges(PrivilegeSet set)
 {
 	Datum		words[NUM_PRIVILEGES];
 	int			n = 0;
@@ -59,26 +59,15 @@ encode_privileges(PrivilegeSet set)
 	return PointerGetDatum(construct_array(words, n, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
-Datum
-rule_privileges_datum(const Rule *rule)
-{
-	return encode_privileges(rule->privileges);
-}
-
 static void
 set_privileges(const Rule *rule)
 {
 	static Statement statement = STATEMENT(
 		"UPDATE secrets_catalog.rule SET privileges = $2 WHERE id" EQ "$1", 2, {UUIDOID, TEXTARRAYOID});
-	Datum		values[] = {UUIDPGetDatum(&rule->id), encode_privileges(rule->privileges)};
+	Datum		values[] = {UUIDPGetDatum(&rule->id), rule_encode_privileges(rule->privileges)};
 
 	run(&statement, values, NULL);
 }
-
-#define SAME \
-	"pattern" EQ "$4 AND grantee_tag" EQ "$7 AND effect" EQ "$2 AND valid_from" EQ "$8 AND valid_until" EQ "$9 " \
-	"AND COALESCE(pg_catalog.text(network), '')" EQ "COALESCE(pg_catalog.text($10), '') " \
-	"AND COALESCE(pg_catalog.text(ssl), '')" EQ "COALESCE(pg_catalog.text($11), '')"
 
 #define RULE_TYPES \
 	{UUIDOID, TEXTOID, TEXTARRAYOID, TEXTOID, TEXTOID, OIDOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, \
@@ -90,7 +79,7 @@ encode(const Rule *rule, Datum *values, char *nulls)
 	memset(nulls, ' ', RULE_WRITTEN_COLUMNS);
 	values[RULE_ID - 1] = UUIDPGetDatum(&rule->id);
 	values[RULE_EFFECT - 1] = CStringGetTextDatum(rule->deny ? "deny" : "allow");
-	values[RULE_PRIVILEGES - 1] = encode_privileges(rule->privileges);
+	values[RULE_PRIVILEGES - 1] = rule_encode_privileges(rule->privileges);
 	values[RULE_PATTERN - 1] = CStringGetTextDatum(rule->pattern);
 	values[RULE_GRANTEE - 1] = CStringGetTextDatum(rule->grantee);
 	values[RULE_GRANTEE_OID - 1] = ObjectIdGetDatum(rule->grantee_oid);
@@ -109,65 +98,41 @@ encode(const Rule *rule, Datum *values, char *nulls)
 		nulls[RULE_GRANTED_BY - 1] = 'n';
 }
 
-static Rule *
-lock_same(Datum *values, const char *nulls)
-{
-	static Statement statement = STATEMENT(
-		"SELECT * FROM secrets_catalog.rule WHERE " SAME " FOR UPDATE", RULE_WRITTEN_COLUMNS, RULE_TYPES);
-	List	   *rules = run(&statement, values, nulls);
-
-	return rules ? linitial(rules) : NULL;
-}
-
-/* False: the same rule is there by now. */
-static bool
-insert(Datum *values, const char *nulls)
-{
-	static Statement statement = STATEMENT(
-		"INSERT INTO secrets_catalog.rule VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) "
-		"ON CONFLICT DO NOTHING RETURNING *", RULE_WRITTEN_COLUMNS, RULE_TYPES);
-
-	return run(&statement, values, nulls) != NIL;
-}
-
 /* A dump shall carry the name that the role has by now. */
 static void
 refresh_names(const Rule *rule)
 {
-	static Statement statement = STATEMENT(
-		"UPDATE secrets_catalog.rule SET grantee = $2 WHERE grantee_tag" EQ "$1 AND grantee" NE "$2",
-		2, {TEXTOID, TEXTOID});
+	static Statement statements[] = {
+		STATEMENT("UPDATE secrets_catalog.rule SET grantee = $2 WHERE grantee_tag" EQ "$1 AND grantee OPERATOR(pg_catalog.<) $2",
+				  2, {TEXTOID, TEXTOID}),
+		STATEMENT("UPDATE secrets_catalog.rule SET grantee = $2 WHERE grantee_tag" EQ "$1 AND grantee OPERATOR(pg_catalog.>) $2",
+				  2, {TEXTOID, TEXTOID}),
+	};
 	Datum		values[] = {CStringGetTextDatum(rule->grantee_tag), CStringGetTextDatum(rule->grantee)};
 
-	if (!rule_is_public(rule))
-		run(&statement, values, NULL);
+	/* By the index: there may be thousands of the right name. */
+	for (int i = 0; i < lengthof(statements) && !rule_is_public(rule); i++)
+		run(&statements[i], values, NULL);
 }
 
+/* The conflict names its index: a plan made while there were few rules would choose another. */
 void
 policy_add_rule(Rule *rule)
 {
+	static Statement statement = STATEMENT(
+		"INSERT INTO secrets_catalog.rule VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) "
+		"ON CONFLICT (pattern, grantee_tag, effect, valid_from, valid_until, "
+		"(COALESCE(pg_catalog.text(network), '')), (COALESCE(pg_catalog.text(ssl), ''))) "
+		"DO UPDATE SET privileges = secrets_catalog.rule_merge(rule.privileges, excluded.privileges) RETURNING *",
+		RULE_WRITTEN_COLUMNS, RULE_TYPES);
 	Datum		values[RULE_WRITTEN_COLUMNS];
 	char		nulls[RULE_WRITTEN_COLUMNS];
-	Rule	   *same;
 
 	if (!random_uuid(rule->id.data))
 		refuse_crypto();
 	refresh_names(rule);
 	encode(rule, values, nulls);
-	for (;;)
-	{
-		if ((same = lock_same(values, nulls)) != NULL)
-		{
-			rule->id = same->id;
-			rule->privileges |= same->privileges;
-			if (rule->privileges != same->privileges)
-				set_privileges(rule);
-			return;
-		}
-		if (insert(values, nulls))
-			return;
-		CHECK_FOR_INTERRUPTS();
-	}
+	*rule = *(Rule *) linitial(run(&statement, values, nulls));
 }
 
 List *

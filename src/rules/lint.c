@@ -25,7 +25,7 @@ emit_rule(Rule *rule, row_emitter emit, void *arg)
 
 	values[0] = UUIDPGetDatum(&rule->id);
 	values[1] = CStringGetTextDatum(rule->deny ? "deny" : "allow");
-	values[2] = rule_privileges_datum(rule);
+	values[2] = rule_encode_privileges(rule->privileges);
 	values[3] = CStringGetTextDatum(rule->pattern);
 	values[4] = CStringGetTextDatum(rule_grantee_name(rule));
 	nulls[5] = rule->valid_from == DT_NOBEGIN;
