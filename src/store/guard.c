@@ -49,12 +49,12 @@ catalog_has_rows(Catalog table)
 	return OidIsValid(relid) && has_rows(relid);
 }
 
-/* A table of keys may go when no value needs them; any other may go when it is empty. */
+/* A table of keys may go when no value needs them, a home that nothing lives in too; any other may go when it is empty. */
 static bool
 holds_secrets(Oid relid)
 {
 	if (relid != catalog_oid_or_none(CATALOG_MASTER_KEY) && relid != catalog_oid_or_none(CATALOG_ROOT_KEY)
-		&& has_rows(relid))
+		&& relid != catalog_oid_or_none(CATALOG_HOME) && has_rows(relid))
 		return true;
 	return catalog_has_rows(CATALOG_SECRET) || catalog_has_rows(CATALOG_VERSION);
 }
