@@ -5,6 +5,7 @@
 
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -72,9 +73,17 @@ rules_grants(row_emitter emit, void *arg)
 
 /* ---- lint ---- */
 
+typedef struct Prefix
+{
+	char		text[NAME_MAX_LEN + 1];
+	List	   *rules;
+} Prefix;
+
 typedef struct Lint
 {
 	List	   *rules;
+	HTAB	   *by_prefix;		/* the same by their literal prefixes */
+	TimestampTz now;
 	row_emitter emit;
 	void	   *arg;
 } Lint;
@@ -123,30 +132,42 @@ means_as_many(Rule *other, Rule *rule)
 }
 
 static bool
-says_as_much(Rule *other, Rule *rule)
+says_as_much(Rule *other, Rule *rule, TimestampTz now)
 {
 	return (rule->privileges & ~other->privileges) == 0
-		&& other->valid_from <= Max(rule->valid_from, GetCurrentTimestamp()) && other->valid_until >= rule->valid_until
+		&& other->valid_from <= Max(rule->valid_from, now) && other->valid_until >= rule->valid_until
 		&& is_unconditional(other)
 		&& pattern_contains(other->pattern, strlen(other->pattern), rule->pattern, strlen(rule->pattern))
 		&& means_as_many(other, rule);
 }
 
-/* The rule that makes this one void; of two that say the same, the later by id. */
-static Rule *
-find_shadow(List *rules, Rule *rule)
+/* Of two that say the same, the one with the higher id is the shadow. */
+static bool
+shadows(Rule *other, Rule *rule, TimestampTz now)
 {
-	ListCell   *cell;
+	if (other == rule || (rule->deny && !other->deny) || !says_as_much(other, rule, now))
+		return false;
+	return other->deny != rule->deny || !says_as_much(rule, other, now) || memcmp(&other->id, &rule->id, UUID_LEN) > 0;
+}
 
-	foreach(cell, rules)
+/* The prefix of a rule that matches as much is a beginning of this one's: few are to be looked at. */
+static Rule *
+find_shadow(const Lint *lint, Rule *rule)
+{
+	bool		exact;
+	size_t		len = pattern_prefix(rule->pattern, strlen(rule->pattern), &exact);
+	char		text[NAME_MAX_LEN + 1];
+
+	for (size_t i = 0; i <= len; i++)
 	{
-		Rule	   *other = lfirst(cell);
+		Prefix	   *prefix;
+		ListCell   *cell;
 
-		if (other == rule || (rule->deny && !other->deny) || !says_as_much(other, rule))
-			continue;
-		if (other->deny == rule->deny && says_as_much(rule, other) && memcmp(&other->id, &rule->id, UUID_LEN) > 0)
-			continue;
-		return other;
+		strlcpy(text, rule->pattern, i + 1);
+		prefix = hash_search(lint->by_prefix, text, HASH_FIND, NULL);
+		foreach(cell, prefix ? prefix->rules : NIL)
+			if (shadows(lfirst(cell), rule, lint->now))
+				return lfirst(cell);
 	}
 	return NULL;
 }
@@ -189,7 +210,7 @@ check_rule(const Lint *lint, Rule *rule)
 		complain(lint, rule, "unbound", psprintf("no role of this cluster is meant; %s", removal(rule)));
 	else if (rule->valid_until <= GetCurrentTimestamp())
 		complain(lint, rule, "expired", psprintf("it ended at %s; %s", timestamptz_to_str(rule->valid_until), removal(rule)));
-	else if ((shadow = find_shadow(lint->rules, rule)) != NULL)
+	else if ((shadow = find_shadow(lint, rule)) != NULL)
 		complain(lint, rule, "shadowed",
 				 psprintf("rule %s %s; %s", rule_id_text(shadow),
 						  shadow->deny == rule->deny ? "says as much" : "denies it", removal(rule)));
@@ -223,6 +244,27 @@ check_lockout(const Lint *lint)
 			 "secrets.superuser_bypass is off and nobody holds grant on **: turn it on, give that to somebody, and turn it off again");
 }
 
+static void
+sort_by_prefix(Lint *lint)
+{
+	HASHCTL		ctl = {.keysize = NAME_MAX_LEN + 1,.entrysize = sizeof(Prefix),.hcxt = CurrentMemoryContext};
+	ListCell   *cell;
+
+	lint->by_prefix = hash_create("secrets, rules by prefix", 64, &ctl, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+	foreach(cell, lint->rules)
+	{
+		Rule	   *rule = lfirst(cell);
+		char		text[NAME_MAX_LEN + 1];
+		Prefix	   *prefix;
+		bool		exact;
+		bool		found;
+
+		strlcpy(text, rule->pattern, pattern_prefix(rule->pattern, strlen(rule->pattern), &exact) + 1);
+		prefix = hash_search(lint->by_prefix, text, HASH_ENTER, &found);
+		prefix->rules = lappend(found ? prefix->rules : NIL, rule);
+	}
+}
+
 void
 rules_lint(row_emitter emit, void *arg)
 {
@@ -232,7 +274,9 @@ rules_lint(row_emitter emit, void *arg)
 
 	if (!any)
 		gate_refuse();
+	lint.now = GetCurrentTimestamp();
 	lint.rules = policy_read_rules();
+	sort_by_prefix(&lint);
 	foreach(cell, lint.rules)
 	{
 		CHECK_FOR_INTERRUPTS();
