@@ -56,7 +56,7 @@ holds_secrets(Oid relid)
 	if (relid != catalog_oid_or_none(CATALOG_MASTER_KEY) && relid != catalog_oid_or_none(CATALOG_ROOT_KEY)
 		&& relid != catalog_oid_or_none(CATALOG_HOME) && has_rows(relid))
 		return true;
-	return catalog_has_rows(CATALOG_SECRET) || catalog_has_rows(CATALOG_VERSION);
+	return catalog_has_rows(CATALOG_SECRET) || catalog_has_rows(CATALOG_VERSION) || catalog_has_rows(CATALOG_RULE);
 }
 
 /*
