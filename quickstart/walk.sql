@@ -16,6 +16,11 @@
 SELECT secrets.unseal() \g /dev/null
 SELECT secrets.delete(name) FROM secrets.list('tour/**') \g /dev/null
 SELECT secrets.purge(name, id) FROM secrets.deleted WHERE name LIKE 'tour/%' \g /dev/null
+SET client_min_messages = error;
+SELECT CASE effect WHEN 'deny' THEN secrets.undeny('all', pattern, grantee) ELSE secrets.revoke('all', pattern, grantee) END
+	FROM secrets.grants WHERE pattern LIKE 'tour/%' \g /dev/null
+DROP ROLE IF EXISTS tour_app, tour_team;
+RESET client_min_messages;
 
 \echo
 \echo '=== Is it ready?'
@@ -154,6 +159,55 @@ LISTEN :"channel";
 SELECT secrets.put('tour/db/password', 'n3wer');
 UNLISTEN *;
 \echo
+
+\echo '=== Who may'
+\echo 'So far a superuser did all this.  Others may what a rule on a path lets them; a deny beats every allow.'
+\echo
+CREATE ROLE tour_team;
+CREATE ROLE tour_app IN ROLE tour_team;
+SELECT secrets.grant('list, read', 'tour/db/*', 'tour_team') AS rule;
+SELECT secrets.deny('read', 'tour/db/admin', 'public') AS rule;
+SET ROLE tour_app;
+SELECT secrets.get('tour/db/password');
+SELECT name FROM secrets.list();
+\set check '(SELECT count(*) = 3 FROM secrets.list())'
+\i :hold
+\set ON_ERROR_STOP off
+SELECT secrets.get('tour/db/admin');
+\set wanted 42501
+\set ON_ERROR_STOP on
+\i :refused
+\echo
+\echo 'Whoever may not list a name learns nothing of it, not even whether it is there.'
+\echo
+\set ON_ERROR_STOP off
+SELECT secrets.get('tour/app/token');
+\i :refused
+\echo
+\set ON_ERROR_STOP off
+SELECT secrets.get('tour/app/no_such_thing');
+\i :refused
+\echo
+\set ON_ERROR_STOP on
+RESET ROLE;
+\echo 'Why?  And what would be needed?'
+\echo
+SELECT privilege, allowed, effect, pattern, through, needed FROM secrets.explain('tour/db/admin', 'tour_app')
+	WHERE privilege IN ('list', 'read', 'write');
+SELECT effect, privileges, pattern, grantee, state FROM secrets.grants WHERE pattern LIKE 'tour/%' ORDER BY effect;
+\echo 'A rule ends by itself, if it is told to; and revoke says what still holds.'
+\echo
+SELECT secrets.grant('read', 'tour/app/*', 'tour_app', valid_until => now() + interval '8 hours') AS rule;
+SELECT secrets.can('read', 'tour/app/token', 'tour_app');
+SELECT secrets.revoke('read', 'tour/app/*', 'tour_app');
+SELECT secrets.can('read', 'tour/app/token', 'tour_app');
+\set check 'NOT secrets.can(''read'', ''tour/app/token'', ''tour_app'') AND secrets.can(''read'', ''tour/db/password'', ''tour_app'')'
+\i :hold
+\echo 'Odd rules are found:'
+\echo
+SELECT secrets.grant('read', 'tour/nothing/*', 'public') AS rule;
+SELECT problem, pattern, grantee, advice FROM secrets.lint() WHERE pattern LIKE 'tour/%';
+SELECT secrets.revoke('all', 'tour/nothing/*', 'public');
 
 \echo '=== A new master key'
 \echo 'The root key wraps master keys, and they seal the values.  Every value moves to the new one, while everybody works on.'
