@@ -9,6 +9,7 @@ use Digest::SHA qw(hmac_sha256);
 use Exporter 'import';
 use Fcntl;
 use File::Find;
+use IO::Socket::UNIX ();
 use IPC::Run ();
 use MIME::Base64 qw(encode_base64);
 use PostgreSQL::Test::Cluster;
@@ -19,7 +20,7 @@ use Time::HiRes ();
 our @EXPORT = qw(
   soak new_key write_key root_id new_node set_root_key configure
   run_sql refused refused_note value status state_is log_since wait_for
-  forms_of files_with open_session numbers
+  forms_of files_with open_session open_client numbers
 );
 
 # The long forms of the suites.
@@ -235,6 +236,24 @@ sub open_session
 	return $self;
 }
 
+# ---- a client that speaks the protocol itself ----
+
+# psql 15 binds no parameters, and cannot send before it has read the last answer,
+# which a race needs.  Options: user, db.
+sub open_client
+{
+	my ($node, %options) = @_;
+	my $self = bless { buffer => '', open => 0 }, 'SecretsTest::Client';
+
+	$self->{socket} = IO::Socket::UNIX->new(Peer => $node->host . '/.s.PGSQL.' . $node->port) or die "cannot connect: $!";
+	my $startup = pack('N', 3 << 16)
+	  . join('', map { "$_\0" } 'user', $options{user} || 'postgres', 'database', $options{db} || 'postgres', 'client_encoding', 'UTF8', '');
+	$self->write(pack('N', 4 + length $startup) . $startup);
+	my $answer = $self->answer;
+	die "cannot connect: $answer->{err}" if $answer->{state} ne '';
+	return $self;
+}
+
 package SecretsTest::Session;
 
 # Sent, and not waited for.
@@ -278,5 +297,129 @@ sub close
 	eval { $self->{run}->finish };
 	return;
 }
+
+package SecretsTest::Client;
+
+sub write
+{
+	my ($self, $bytes) = @_;
+
+	$self->{open}++;
+	# Where the server has gone, the answer says so.
+	local $SIG{PIPE} = 'IGNORE';
+	while (length $bytes)
+	{
+		my $n = syswrite $self->{socket}, $bytes or return;
+		substr($bytes, 0, $n) = '';
+	}
+	return;
+}
+
+sub message { my ($type, $body) = @_; return $type . pack('N', 4 + length $body) . $body; }
+
+# Sent, and not waited for: a query, or the execution of what was prepared.
+sub send { my ($self, $sql) = @_; return $self->write(message('Q', "$sql\0")); }
+
+sub start
+{
+	my ($self, $name, @values) = @_;
+	my $bind = "\0$name\0" . pack('n n', 0, scalar @values) . join('', map { defined $_ ? pack('N/a', $_) : pack('N', 0xffffffff) } @values) . pack('n', 0);
+
+	return $self->write(message('B', $bind) . message('E', "\0" . pack('N', 0)) . message('S', ''));
+}
+
+sub get_message
+{
+	my ($self) = @_;
+	my $need = 5;
+
+	for (;;)
+	{
+		if (length $self->{buffer} >= $need)
+		{
+			my ($type, $length) = unpack 'a N', $self->{buffer};
+			$need = 1 + $length;
+			if (length $self->{buffer} >= $need)
+			{
+				my $message = substr $self->{buffer}, 0, $need, '';
+				return ($type, substr $message, 5);
+			}
+		}
+		sysread($self->{socket}, $self->{buffer}, 65536, length $self->{buffer}) or return ('', '');
+	}
+}
+
+sub fields { return { map { substr($_, 0, 1) => substr($_, 1) } grep { length } split /\0/, $_[0] }; }
+
+sub row
+{
+	my ($n, $rest) = unpack 'n a*', $_[0];
+	my @values;
+
+	while ($n-- > 0)
+	{
+		my $length = unpack 'l>', substr $rest, 0, 4, '';
+		push @values, $length < 0 ? '' : substr $rest, 0, $length, '';
+	}
+	return join '|', @values;
+}
+
+# The answer to the first of what was sent and not answered: { out, err, state, notices }.
+sub answer
+{
+	my ($self) = @_;
+	my %answer = (out => '', err => '', state => '', notices => '');
+	my @rows;
+
+	while (1)
+	{
+		my ($type, $body) = $self->get_message;
+
+		last if $type eq 'Z';
+		push @rows, row($body) if $type eq 'D';
+		$self->{pid} = unpack 'N', $body if $type eq 'K';
+		my $fields = $type =~ /^[EN]$/ ? fields($body) : {};
+		my $text = join("\n", grep { defined } @$fields{qw(M D H W)});
+		$answer{notices} .= "$fields->{S}:  $fields->{C}: $text\n" if $type eq 'N';
+		@answer{qw(state err)} = ($fields->{C}, $text) if $type eq 'E';
+		if ($type eq '')
+		{
+			$answer{state} ||= '08006';
+			$answer{err} .= ' (the connection is lost)';
+			last;
+		}
+	}
+	$self->{open}--;
+	$answer{out} = join "\n", @rows;
+	return \%answer;
+}
+
+# Answers to all that was sent.
+sub answers { my ($self) = @_; return map { $self->answer } 1 .. $self->{open}; }
+
+sub ask { my ($self, $sql) = @_; $self->send($sql); return $self->answer; }
+
+# Dies of an error: for what must succeed.
+sub value
+{
+	my ($self, $sql) = @_;
+	my $answer = $self->ask($sql);
+
+	die "$sql: $answer->{state} $answer->{err}" if $answer->{state} ne '';
+	return $answer->{out};
+}
+
+sub prepare
+{
+	my ($self, $name, $sql) = @_;
+
+	$self->write(message('P', "$name\0$sql\0" . pack('n', 0)) . message('S', ''));
+	my $answer = $self->answer;
+	die "$sql: $answer->{state} $answer->{err}" if $answer->{state} ne '';
+	return $self;
+}
+
+sub run { my ($self, @call) = @_; $self->start(@call); return $self->answer; }
+sub close { my ($self) = @_; CORE::close $self->{socket}; return; }
 
 1;
