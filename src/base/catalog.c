@@ -28,6 +28,7 @@ static const char *const names[NUM_CATALOGS] = {
 	[CATALOG_ROOT_KEY] = "root_key",
 	[CATALOG_SECRET] = "secret",
 	[CATALOG_SECRET_NAME] = "secret_name",
+	[CATALOG_SECRET_DELETED] = "secret_deleted",
 	[CATALOG_VERSION] = "version",
 	[CATALOG_VERSION_PKEY] = "version_pkey",
 	[CATALOG_STAGE] = "stage",
@@ -35,6 +36,9 @@ static const char *const names[NUM_CATALOGS] = {
 	[CATALOG_RULE] = "rule",
 	[CATALOG_RULE_FOLDER] = "rule_folder",
 	[CATALOG_HOME] = "home",
+	[CATALOG_LISTED] = "listed",
+	[CATALOG_LISTED_VERSIONS] = "listed_versions",
+	[CATALOG_LISTED_DELETED] = "listed_deleted",
 };
 
 static Oid	oids[NUM_CATALOGS];
@@ -96,6 +100,16 @@ catalog_oid(Catalog which)
 	return oid;
 }
 
+static bool
+is_ours_by_name(Oid relid)
+{
+	for (int i = 0; i < NUM_CATALOGS; i++)
+		if (relid == catalog_oid_or_none((Catalog) i))
+			return true;
+	return false;
+}
+
+/* Ours also when somebody has taken it out of the extension first, to be able to drop it. */
 bool
 catalog_is_table(Oid relid)
 {
@@ -104,7 +118,7 @@ catalog_is_table(Oid relid)
 	/* A schema of our name is anybody's to make where the extension is not: names prove nothing. */
 	return OidIsValid(extension)
 		&& get_rel_relkind(relid) == RELKIND_RELATION
-		&& getExtensionOfObject(RelationRelationId, relid) == extension;
+		&& (getExtensionOfObject(RelationRelationId, relid) == extension || is_ours_by_name(relid));
 }
 
 Relation

@@ -23,6 +23,7 @@ typedef enum Catalog
 	CATALOG_ROOT_KEY,
 	CATALOG_SECRET,
 	CATALOG_SECRET_NAME,		/* unique index on the names of what is not deleted */
+	CATALOG_SECRET_DELETED,		/* index on the names of what is */
 	CATALOG_VERSION,
 	CATALOG_VERSION_PKEY,
 	CATALOG_STAGE,
@@ -30,6 +31,9 @@ typedef enum Catalog
 	CATALOG_RULE,
 	CATALOG_RULE_FOLDER,		/* on the folder that a rule's pattern lies in, and the last segment of one without stars */
 	CATALOG_HOME,
+	CATALOG_LISTED,				/* foreign tables of our own: what the views show */
+	CATALOG_LISTED_VERSIONS,
+	CATALOG_LISTED_DELETED,
 	NUM_CATALOGS
 } Catalog;
 

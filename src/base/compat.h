@@ -70,6 +70,61 @@
 /* Before 16 whoever has CREATEROLE may make anybody a member of anything but a superuser. */
 #define CREATEROLE_GIVES_ANY_ROLE (PG_VERSION_NUM < 160000)
 
+/* 18 gave what is printed in EXPLAIN headers of its own. */
+#if PG_VERSION_NUM >= 180000
+#define EXPLAIN_FORMAT_HEADER "commands/explain_format.h"
+#define EXPLAIN_STATE_HEADER "commands/explain_state.h"
+#else
+#define EXPLAIN_FORMAT_HEADER "commands/explain.h"
+#define EXPLAIN_STATE_HEADER "commands/explain.h"
+#endif
+
+/* 17 wants to hear which clauses a foreign path enforces by itself (ours none), 18 what was disabled. */
+#if PG_VERSION_NUM >= 180000
+#define MAKE_FOREIGN_PATH(root, rel, startup_cost, total_cost, pathkeys) \
+	create_foreignscan_path(root, rel, NULL, (rel)->rows, 0, startup_cost, total_cost, pathkeys, \
+							(rel)->lateral_relids, NULL, NIL, NIL)
+#elif PG_VERSION_NUM >= 170000
+#define MAKE_FOREIGN_PATH(root, rel, startup_cost, total_cost, pathkeys) \
+	create_foreignscan_path(root, rel, NULL, (rel)->rows, startup_cost, total_cost, pathkeys, \
+							(rel)->lateral_relids, NULL, NIL, NIL)
+#else
+#define MAKE_FOREIGN_PATH(root, rel, startup_cost, total_cost, pathkeys) \
+	create_foreignscan_path(root, rel, NULL, (rel)->rows, startup_cost, total_cost, pathkeys, \
+							(rel)->lateral_relids, NULL, NIL)
+#endif
+
+/* 16 took outer joins' relations out of a sort order's description. */
+#if PG_VERSION_NUM >= 160000
+#define FIND_PATHKEYS(root, expr, op, rel) build_expression_pathkey(root, expr, op, (rel)->relids, false)
+#else
+#define FIND_PATHKEYS(root, expr, op, rel) build_expression_pathkey(root, expr, NULL, op, (rel)->relids, false)
+#endif
+
+/* 17 looks at the array's statistics. */
+#if PG_VERSION_NUM >= 170000
+#define ESTIMATE_ARRAY_LENGTH(root, array) estimate_array_length(root, array)
+#else
+#define ESTIMATE_ARRAY_LENGTH(root, array) estimate_array_length(array)
+#endif
+
+/* 18 counts searches for EXPLAIN. */
+#if PG_VERSION_NUM >= 180000
+#define BEGIN_INDEX_SCAN(table, index, snapshot, nkeys) index_beginscan(table, index, snapshot, NULL, nkeys, 0)
+#else
+#define BEGIN_INDEX_SCAN(table, index, snapshot, nkeys) index_beginscan(table, index, snapshot, nkeys, 0)
+#endif
+
+/* 16 renamed what is counted of a relation; 14 has no word for whether it is. */
+#if PG_VERSION_NUM >= 160000
+#define RELATION_COUNTS(rel) ((rel)->pgstat_info->counts)
+#else
+#define RELATION_COUNTS(rel) ((rel)->pgstat_info->t_counts)
+#endif
+#if PG_VERSION_NUM < 150000
+#define pgstat_should_count_relation(rel) ((rel)->pgstat_info != NULL)
+#endif
+
 /* 14 has no helper for functions that return a set in a tuplestore. */
 #if PG_VERSION_NUM < 150000
 #include "funcapi.h"
