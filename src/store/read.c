@@ -16,7 +16,6 @@
 
 #include "base/catalog.h"
 #include "store/hint.h"
-#include "store/name.h"
 #include "store/row.h"
 
 /*
@@ -174,49 +173,86 @@ store_find_stage(const Secret *secret, const char *stage, Snapshot snapshot, int
 	return *version != NO_VERSION;
 }
 
-/* Where the scan begins: the pattern's literal prefix, or the name to go on after. */
-static Datum
-starting_point(const char *pattern, size_t prefix, const char *after)
-{
-	text	   *start = cstring_to_text_with_len(pattern, (int) prefix);
+/* ---- all of one secret's ---- */
 
-	if (after && strcmp(after, text_to_cstring(start)) > 0)
-		start = cstring_to_text(after);
-	return PointerGetDatum(start);
-}
-
-void
-store_scan(const char *pattern, const char *after, Snapshot snapshot, store_visitor visitor, void *arg)
+/* Calls visit for each row of the secret, in the order of the primary key. */
+static void
+visit_rows(const Secret *secret, Catalog table, Catalog index_name, Snapshot snapshot,
+		   void (*visit) (HeapTuple tuple, TupleDesc desc, void *arg), void *arg)
 {
-	Relation	rel = catalog_open(CATALOG_SECRET);
-	Relation	index = index_open(catalog_oid(CATALOG_SECRET_NAME), AccessShareLock);
-	size_t		plen = strlen(pattern);
-	bool		exact;
-	size_t		prefix = pattern_prefix(pattern, plen, &exact);
+	Relation	rel = catalog_open(table);
+	Relation	index = index_open(catalog_oid(index_name), AccessShareLock);
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
 
-	ScanKeyInit(&key, SECRET_NAME, BTGreaterEqualStrategyNumber, F_TEXT_GE,
-				starting_point(pattern, prefix, after));
+	/* The first column of either table. */
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(&secret->id));
 	scan = systable_beginscan_ordered(rel, index, snapshot, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection)))
-	{
-		Secret		secret;
-
-		CHECK_FOR_INTERRUPTS();
-		secret_decode(tuple, RelationGetDescr(rel), &secret);
-		if (strncmp(secret.name, pattern, prefix) != 0)
-			break;
-		if (after && strcmp(secret.name, after) <= 0)
-			continue;
-		if (pattern_matches(pattern, plen, secret.name, strlen(secret.name)) && !visitor(&secret, arg))
-			break;
-	}
+		visit(tuple, RelationGetDescr(rel), arg);
 	systable_endscan_ordered(scan);
-	index_close(index, AccessShareLock);
-	table_close(rel, AccessShareLock);
+	index_close(index, NoLock);
+	table_close(rel, NoLock);
 }
+
+typedef struct Rows
+{
+	void	   *items;
+	int			n;
+	int			room;
+} Rows;
+
+static void *
+add_row(Rows *rows, Size size)
+{
+	if (rows->n == rows->room)
+	{
+		rows->room = Max(4, rows->room * 2);
+		rows->items = rows->items
+			? repalloc(rows->items, size * (Size) rows->room)
+			: palloc(size * (Size) rows->room);
+	}
+	return (char *) rows->items + size * (Size) rows->n++;
+}
+
+static void
+add_version(HeapTuple tuple, TupleDesc desc, void *rows)
+{
+	version_summarize(tuple, desc, add_row(rows, sizeof(VersionSummary)));
+}
+
+int
+store_list_versions(const Secret *secret, Snapshot snapshot, VersionSummary **versions)
+{
+	Rows		rows = {0};
+
+	visit_rows(secret, CATALOG_VERSION, CATALOG_VERSION_PKEY, snapshot, add_version, &rows);
+	*versions = rows.items;
+	return rows.n;
+}
+
+static void
+add_stage(HeapTuple tuple, TupleDesc desc, void *rows)
+{
+	Stage	   *stage = add_row(rows, sizeof(Stage));
+	bool		isnull;
+
+	stage->stage = TextDatumGetCString(heap_getattr(tuple, STAGE_STAGE, desc, &isnull));
+	stage_decode(tuple, desc, &stage->version);
+}
+
+int
+store_list_stages(const Secret *secret, Snapshot snapshot, Stage **stages)
+{
+	Rows		rows = {0};
+
+	visit_rows(secret, CATALOG_STAGE, CATALOG_STAGE_PKEY, snapshot, add_stage, &rows);
+	*stages = rows.items;
+	return rows.n;
+}
+
+/* ---- everything ---- */
 
 int
 store_find_other_keys(const uint8_t key_id[BOX_ID_LEN], Snapshot snapshot, ValueKey *at,

@@ -131,6 +131,20 @@ version_decode(HeapTuple tuple, TupleDesc desc, void *out)
 	}
 }
 
+void
+version_summarize(HeapTuple tuple, TupleDesc desc, VersionSummary *version)
+{
+	Row			row;
+
+	deform(tuple, desc, &row);
+	version->version = get_int64(&row, VERSION_VERSION);
+	version->created_at = get_time(&row, VERSION_CREATED_AT);
+	version->disabled = DatumGetBool(row.values[VERSION_DISABLED - 1]);
+	version->destroyed = row.nulls[VERSION_VALUE - 1];
+	version->size = version->destroyed ? 0 : (int) box_plain_size(row.values[VERSION_VALUE - 1]);
+	version->created_by = get_text(&row, VERSION_CREATED_BY);
+}
+
 /* ---- the way back ---- */
 
 static void

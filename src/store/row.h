@@ -35,6 +35,7 @@ extern void secret_decode(HeapTuple tuple, TupleDesc desc, void *secret);
 extern void secret_decode_brief(HeapTuple tuple, TupleDesc desc, void *secret);
 extern void version_decode(HeapTuple tuple, TupleDesc desc, void *version);
 extern void version_decode_brief(HeapTuple tuple, TupleDesc desc, void *version);
+extern void version_summarize(HeapTuple tuple, TupleDesc desc, VersionSummary *version);
 
 /* To parameters: values[column - 1] and nulls[column - 1] (' ' or 'n', as SPI has them). */
 extern void secret_encode(const Secret *secret, Datum *values, char *nulls);

@@ -72,6 +72,68 @@ extern bool store_find_version(const Secret *secret, int64 version, Snapshot sna
 /* Any stage, current and previous too; false: no such stage on this secret. */
 extern bool store_find_stage(const Secret *secret, const char *stage, Snapshot snapshot, int64 *version);
 
+/* What the view secrets.versions shows of a version: without the value, and without fetching it. */
+typedef struct VersionSummary
+{
+	int64		version;
+	TimestampTz created_at;
+	bool		disabled;
+	bool		destroyed;
+	int			size;			/* of the plaintext; 0 where it was destroyed */
+	char	   *created_by;
+} VersionSummary;
+
+typedef struct Stage
+{
+	char	   *stage;
+	int64		version;
+} Stage;
+
+/* All of a secret's, in order. */
+extern int	store_list_versions(const Secret *secret, Snapshot snapshot, VersionSummary **versions);
+
+/* The same for its stages other than current and previous. */
+extern int	store_list_stages(const Secret *secret, Snapshot snapshot, Stage **stages);
+
+/* ---- going through names, in their order ---- */
+
+/* Names in the order of bytes. */
+typedef struct NameRange
+{
+	const char *from;			/* "": from the first */
+	const char *to;				/* NULL: to the last */
+	bool		after_from;		/* without from itself */
+	bool		with_to;		/* with to itself */
+} NameRange;
+
+/* Those that begin with it; those that may match a pattern.  New strings. */
+extern NameRange prefix_range(const char *prefix, size_t len);
+extern NameRange pattern_range(const char *pattern);
+
+/* Shown each name of the ranges before its row is looked at; false: leave it out. */
+typedef bool (*store_filter) (const char *name, void *arg);
+
+typedef struct ScanRequest
+{
+	const NameRange *ranges;	/* in order, none overlapping another */
+	int			nranges;
+	bool		deleted;		/* those that are, instead of those alive */
+	bool		brief;			/* as store_find_brief() has it */
+	Snapshot	snapshot;		/* these three as long as the scan */
+	store_filter filter;
+	void	   *arg;
+} ScanRequest;
+
+/*
+ * One secret after the other; no more is read than is asked for, but some names
+ * ahead.  Names that are left out are in no counter that the caller can see.
+ */
+typedef struct StoreScan StoreScan;
+
+extern StoreScan *store_begin_scan(const ScanRequest *request);
+extern bool store_next(StoreScan *scan, Secret *secret);
+extern void store_end_scan(StoreScan *scan);
+
 /* Called for each secret alive whose name matches, in order of name; false: enough. */
 typedef bool (*store_visitor) (const Secret *secret, void *arg);
 
