@@ -50,7 +50,7 @@ DECLARE
 BEGIN
 	FOR name, first_column IN SELECT format('%s.%s', n.nspname, c.relname), a.attname
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = 1
-		WHERE n.nspname IN ('secrets', 'secrets_catalog') AND c.relkind IN ('r', 'v') ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C" LOOP
+		WHERE n.nspname IN ('secrets', 'secrets_catalog') AND c.relkind IN ('r', 'v', 'f') ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C" LOOP
 		RETURN NEXT format('%s: read %s, insert %s, update %s, delete %s, truncate %s', name,
 			pg_temp.state('(SELECT count(*) FROM ' || name || ')'),
 			pg_temp.wrote('INSERT INTO ' || name || ' DEFAULT VALUES'),

@@ -85,6 +85,10 @@ extern void kv_list(const char *pattern, const char *after, int max_rows,
 					void (*emit) (Datum *values, bool *nulls, void *arg), void *arg);
 extern void kv_describe(const char *name, Datum *values, bool *nulls);
 
+/* What the foreign tables under the views are read by. */
+struct FdwRoutine;
+extern struct FdwRoutine *kv_listing_routine(void);
+
 /* ---- stages ---- */
 
 extern void kv_label(const char *name, const char *stage, int64 version);

@@ -3,13 +3,18 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "base/catalog.h"
 #include "base/refuse.h"
 #include "kv/common.h"
+#include "kv/describe.h"
+#include "kv/walk.h"
 
 static Datum
 text_or_null(const char *text, bool *isnull)
@@ -25,9 +30,8 @@ time_or_null(TimestampTz time, bool *isnull)
 	return TimestampTzGetDatum(time);
 }
 
-/* One row of the view secrets.secrets. */
-static void
-describe(const Secret *secret, Datum *values, bool *nulls)
+void
+describe_secret(const Secret *secret, Datum *values, bool *nulls)
 {
 	int			i = 0;
 
@@ -50,40 +54,81 @@ describe(const Secret *secret, Datum *values, bool *nulls)
 	Assert(i == LIST_COLUMNS);
 }
 
-typedef struct Listing
+void
+describe_deleted(const Secret *secret, Datum *values, bool *nulls)
 {
-	int			left;
-	void		(*emit) (Datum *values, bool *nulls, void *arg);
-	void	   *arg;
-} Listing;
+	memset(nulls, false, sizeof(bool) * DELETED_COLUMNS);
+	values[0] = UUIDPGetDatum(&secret->id);
+	values[1] = CStringGetTextDatum(secret->name);
+	values[2] = time_or_null(secret->deleted_at, &nulls[2]);
+	values[3] = time_or_null(secret->purge_after, &nulls[3]);
+	values[4] = text_or_null(secret->deleted_by, &nulls[4]);
+}
 
-static bool
-list_one(const Secret *secret, void *arg)
+/* The stages that point at a version: current, previous, then the others in their order. */
+static Datum
+stages_of(const VersionsOf *all, int64 version)
 {
-	Listing    *listing = arg;
-	Datum		values[LIST_COLUMNS] = {0};
-	bool		nulls[LIST_COLUMNS];
+	Datum	   *names = palloc(sizeof(Datum) * (Size) (all->nstages + 2));
+	int			n = 0;
 
-	if (!gate_allows(PRIV_LIST, secret->name, NULL))
-		return true;
-	describe(secret, values, nulls);
-	listing->emit(values, nulls, listing->arg);
-	return --listing->left > 0;
+	if (all->secret.current_version == version)
+		names[n++] = CStringGetTextDatum("current");
+	if (all->secret.previous_version == version)
+		names[n++] = CStringGetTextDatum("previous");
+	for (int i = 0; i < all->nstages; i++)
+		if (all->stages[i].version == version)
+			names[n++] = CStringGetTextDatum(all->stages[i].stage);
+	return PointerGetDatum(construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+void
+describe_version(const VersionsOf *all, int i, Datum *values, bool *nulls)
+{
+	const VersionSummary *version = &all->versions[i];
+
+	memset(nulls, false, sizeof(bool) * VERSIONS_COLUMNS);
+	values[0] = UUIDPGetDatum(&all->secret.id);
+	values[1] = CStringGetTextDatum(all->secret.name);
+	values[2] = Int64GetDatum(version->version);
+	values[3] = stages_of(all, version->version);
+	values[4] = CStringGetTextDatum(version->destroyed ? "destroyed" : version->disabled ? "disabled" : "enabled");
+	values[5] = TimestampTzGetDatum(version->created_at);
+	values[6] = text_or_null(version->created_by, &nulls[6]);
+	values[7] = Int32GetDatum(version->size);
+	nulls[7] = version->destroyed;
 }
 
 void
 kv_list(const char *pattern, const char *after, int max_rows,
 		void (*emit) (Datum *values, bool *nulls, void *arg), void *arg)
 {
-	Listing		listing = {max_rows, emit, arg};
-	Snapshot	snapshot;
+	MemoryContext row = AllocSetContextCreate(CurrentMemoryContext, "row of a list", ALLOCSET_DEFAULT_SIZES);
+	WalkRequest request = {.privilege = PRIV_LIST,.pattern = pattern};
+	MemoryContext before;
+	Walk	   *walk;
+	Secret		secret;
 
 	check_pattern(pattern);
 	if (max_rows < 1)
 		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE, errmsg("max_rows must be positive"));
-	snapshot = catalog_snapshot();
-	store_scan(pattern, after, snapshot, list_one, &listing);
-	UnregisterSnapshot(snapshot);
+	request.within = after ? names_in((NameRange) {.from = after,.after_from = true}) : all_names();
+	request.snapshot = catalog_snapshot();
+	walk = walk_begin(&request);
+	before = MemoryContextSwitchTo(row);
+	while (max_rows-- > 0 && walk_next(walk, &secret))
+	{
+		Datum		values[LIST_COLUMNS] = {0};
+		bool		nulls[LIST_COLUMNS];
+
+		describe_secret(&secret, values, nulls);
+		emit(values, nulls, arg);
+		MemoryContextReset(row);
+	}
+	MemoryContextSwitchTo(before);
+	walk_end(walk);
+	UnregisterSnapshot(request.snapshot);
+	MemoryContextDelete(row);
 }
 
 void
@@ -100,5 +145,5 @@ kv_describe(const char *name, Datum *values, bool *nulls)
 	UnregisterSnapshot(snapshot);
 	if (!found)
 		refuse_no_secret();
-	describe(secret, values, nulls);
+	describe_secret(secret, values, nulls);
 }

@@ -11,6 +11,7 @@
 #include "base/refuse.h"
 #include "kv/common.h"
 #include "kv/json.h"
+#include "kv/walk.h"
 #include "store/name.h"
 
 /* ---- one ---- */
@@ -216,7 +217,6 @@ kv_current_version(const char *name)
 
 typedef struct Pending
 {
-	GatePass	pass;
 	Secret		secret;
 	Version		version;
 	bool		has_version;
@@ -246,11 +246,10 @@ add_pending(Reading *reading)
 }
 
 static void
-add_current(Reading *reading, const GatePass *pass, const Secret *secret)
+add_current(Reading *reading, const Secret *secret)
 {
 	Pending    *item = add_pending(reading);
 
-	item->pass = *pass;
 	item->secret = *secret;
 	item->has_version = secret->current_version != NO_VERSION
 		&& store_find_version(secret, secret->current_version, reading->snapshot, &item->version);
@@ -281,45 +280,43 @@ kv_read_many(const char *const *names, int n)
 
 	for (int i = 0; i < n; i++)
 	{
-		GatePass	pass;
 		Secret		secret;
 
 		check_name(names[i]);
-		pass = gate_require(PRIV_READ, names[i]);
-		if (!store_find(names[i], reading->snapshot, &secret))
+		(void) gate_require(PRIV_READ, names[i]);
+		if (!store_find_brief(names[i], reading->snapshot, &secret))
 			REFUSE(ERRCODE_UNDEFINED_OBJECT,
 				   errmsg("no such secret"),
 				   errdetail("It is number %d of the list.", i + 1));
 		require_plain_secret(&secret);
-		add_current(reading, &pass, &secret);
+		add_current(reading, &secret);
 	}
 	return end_gathering(reading);
-}
-
-static bool
-add_if_readable(const Secret *secret, void *arg)
-{
-	GatePass	pass;
-
-	if (strcmp(secret->kind, KIND_SECRET) == 0 && gate_allows(PRIV_READ, secret->name, &pass))
-		add_current(arg, &pass, secret);
-	return true;
 }
 
 Reading *
 kv_read_all(const char *pattern)
 {
 	Reading    *reading;
+	WalkRequest request = {.privilege = PRIV_READ,.pattern = pattern,.brief = true};
+	Walk	   *walk;
+	Secret		secret;
 
 	check_pattern(pattern);
 	reading = begin_reading(true);
-	store_scan(pattern, NULL, reading->snapshot, add_if_readable, reading);
+	request.within = all_names();
+	request.snapshot = reading->snapshot;
+	walk = walk_begin(&request);
+	while (walk_next(walk, &secret))
+		if (strcmp(secret.kind, KIND_SECRET) == 0)
+			add_current(reading, &secret);
+	walk_end(walk);
 	return end_gathering(reading);
 }
 
 /* Opens one whose turn has come; the problem, or NULL. */
 static const char *
-open_pending(const Reading *reading, const Pending *item, text **value)
+open_pending(const Reading *reading, const Pending *item, const GatePass *pass, text **value)
 {
 	const char *problem;
 	Plain		plain;
@@ -329,8 +326,8 @@ open_pending(const Reading *reading, const Pending *item, text **value)
 	if ((problem = find_problem(&item->secret, &item->version)) != NULL)
 		return problem;
 	if (!reading->tolerant)
-		plain = value_open(&item->pass, &item->secret, &item->version);
-	else if (!value_try_open(&item->pass, &item->secret, &item->version, &plain))
+		plain = value_open(pass, &item->secret, &item->version);
+	else if (!value_try_open(pass, &item->secret, &item->version, &plain))
 		return "does not verify";
 	problem = reading->tolerant ? value_text_problem(&plain) : NULL;
 	if (problem == NULL)
@@ -339,20 +336,37 @@ open_pending(const Reading *reading, const Pending *item, text **value)
 	return problem;
 }
 
+/*
+ * The gate is asked once more: a cursor may be open for long, and what was
+ * revoked since counts at once.
+ */
+static bool
+may_read_still(const Reading *reading, const Pending *item, GatePass *pass)
+{
+	if (reading->tolerant)
+		return gate_allows(PRIV_READ, item->secret.name, pass);
+	*pass = gate_require(PRIV_READ, item->secret.name);
+	return true;
+}
+
 bool
 kv_read_next(Reading *reading, ReadItem *item)
 {
 	const Pending *pending;
+	GatePass	pass;
 
-	if (reading->next >= reading->n)
-		return false;
-	pending = &reading->items[reading->next++];
+	do
+	{
+		if (reading->next >= reading->n)
+			return false;
+		pending = &reading->items[reading->next++];
+	} while (!may_read_still(reading, pending, &pass));
 	if (!pending->has_version && !reading->tolerant)
 		refuse_no_version();
 	item->name = pending->secret.name;
 	item->version = pending->secret.current_version;
 	item->value = NULL;
-	item->problem = open_pending(reading, pending, &item->value);
+	item->problem = open_pending(reading, pending, &pass, &item->value);
 	if (!reading->tolerant)
 		refuse_problem(item->problem);
 	return true;
