@@ -114,7 +114,7 @@ judge(Judgement *judgement)
 		judgement->now = GetCurrentTimestamp();
 		judgement->holds_until = DT_NOEND;
 		judgement->allow = judgement->deny = NULL;
-		rule_visit(judgement->name, weigh, judgement);
+		rule_visit(judgement->role, judgement->name, weigh, judgement);
 		CHECK_FOR_INTERRUPTS();
 	} while (rules != rule_generation() || roles != role_generation());
 }

@@ -34,6 +34,7 @@ typedef struct Rule
 	char	   *granted_by;
 	TimestampTz granted_at;
 
+	size_t		prefix;			/* length of the pattern up to its first star */
 	Oid			role;			/* who that is by now, and of which state of roles and rules */
 	uint64		role_known_at;
 } Rule;

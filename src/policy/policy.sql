@@ -1,7 +1,8 @@
 -- policy: the rules by path.
 --
--- A rule is found by the folder that its pattern lies in, and a rule for one
--- name by that name: a decision looks at those few, however many there are.
+-- A rule is found by the folder that its pattern lies in, one for a single name
+-- by that name, and by whom it is for: a decision looks at few, however many
+-- there are.
 --
 -- Its grantee is who bears the tag (a random label on the role, see
 -- src/README), not who bears the name.
@@ -41,7 +42,7 @@ CREATE TABLE secrets_catalog.rule (
 	leaf pg_catalog.text COLLATE "C" GENERATED ALWAYS AS (secrets_catalog.rule_leaf(pattern)) STORED
 ) USING heap;
 COMMENT ON TABLE secrets_catalog.rule IS 'who may do what: a deny that matches beats every allow; made by secrets.grant() and secrets.deny()';
-CREATE INDEX rule_folder ON secrets_catalog.rule (folder, leaf);
+CREATE INDEX rule_folder ON secrets_catalog.rule (folder, leaf, grantee_tag);
 CREATE INDEX rule_tag ON secrets_catalog.rule (grantee_tag, grantee);
 -- The same rule again is the same row.
 CREATE UNIQUE INDEX rule_same ON secrets_catalog.rule

@@ -314,6 +314,37 @@ role_has_privileges_of(Oid role, Oid grantee)
 	return has_privs_of_role(role, grantee);
 }
 
+/* The owner of the database is a member of pg_database_owner, and no row says so. */
+static void
+take_database_owner(Walk *walk, Oid role)
+{
+	if (!superuser_arg(role) && has_privs_of_role(role, ROLE_PG_DATABASE_OWNER))
+		take_step(walk, ROLE_PG_DATABASE_OWNER, 0);
+}
+
+int
+role_read_tags(Oid role, int max, char (**tags)[NAMEDATALEN])
+{
+	Walk		walk = {.by_inheritance = true};
+	int			n = 0;
+
+	take_step(&walk, role, -1);
+	take_database_owner(&walk, role);
+	*tags = palloc(NAMEDATALEN * (Size) max);
+	for (int at = 0; at < walk.n; at++)
+	{
+		char		tag[NAMEDATALEN];
+
+		take_memberships(&walk, at);
+		if (!role_read_tag(walk.steps[at].role, tag))
+			continue;
+		if (n == max)
+			return -1;
+		strlcpy((*tags)[n++], tag, NAMEDATALEN);
+	}
+	return n;
+}
+
 char *
 role_path(Oid role, Oid grantee, bool by_inheritance)
 {

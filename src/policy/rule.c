@@ -3,9 +3,10 @@
  *
  * A name lies in folders: prod/app/db in prod/app, in prod, and in the top.  A
  * rule with stars is found by the literal folder that its pattern lies in, one
- * without by its own folder and last segment.  So a decision looks at the
- * rules of a few folders, and each session remembers the folders that it has
- * met.  When a rule changes it forgets them all.
+ * without by its own folder and last segment, and both by the tag of whom they
+ * are for.  So a decision looks at the rules of a few folders for a few roles,
+ * and each session remembers the folders that it has met, for each role that
+ * asked.  When a rule or a role changes it forgets them all.
  */
 #include "postgres.h"
 
@@ -79,6 +80,7 @@ rule_decode(HeapTuple tuple, TupleDesc desc, Rule *rule)
 	rule->ssl = nulls[RULE_SSL - 1] ? -1 : DatumGetBool(values[RULE_SSL - 1]);
 	rule->granted_by = nulls[RULE_GRANTED_BY - 1] ? NULL : TextDatumGetCString(values[RULE_GRANTED_BY - 1]);
 	rule->granted_at = DatumGetTimestampTz(values[RULE_GRANTED_AT - 1]);
+	rule->prefix = strcspn(rule->pattern, "*");
 	rule->role = InvalidOid;
 	rule->role_known_at = 0;
 }
@@ -89,11 +91,15 @@ static uint64 generation = 1;
 static Oid	rule_relid = InvalidOid;	/* what the memory is of */
 static Oid	home_relid = InvalidOid;
 
+/* Role and path, as one string. */
+#define ROLE_DIGITS 8
+typedef char FolderKey[ROLE_DIGITS + NAME_MAX_LEN + 1];
+
 typedef struct Folder
 {
-	char		name[NAME_MAX_LEN + 1]; /* the key */
+	FolderKey	key;
 	int			n;
-	Rule	   *rules;			/* those with stars */
+	Rule	   *rules;			/* those with stars, in the order of their prefixes */
 	bool		has_names;		/* there are some without */
 } Folder;
 
@@ -101,7 +107,20 @@ typedef struct Folder
 
 static MemoryContext memory = NULL;
 static HTAB *folders = NULL;
-static uint64 folders_generation = 0;
+static uint64 folders_rules = 0;	/* of which state they are */
+static uint64 folders_roles = 0;
+
+/* Who asked last, and the tags of whom he is. */
+#define MAX_TAGS 64
+
+typedef struct Asker
+{
+	Oid			role;			/* InvalidOid: nobody yet */
+	int			ntags;			/* -1: by tags it cannot be said, or is too long a list */
+	char		(*tags)[NAMEDATALEN];
+} Asker;
+
+static Asker asker;
 
 uint64
 rule_generation(void)
@@ -132,15 +151,42 @@ rule_init(void)
 static void
 forget_folders(void)
 {
-	HASHCTL		ctl = {.keysize = NAME_MAX_LEN + 1,.entrysize = sizeof(Folder)};
+	HASHCTL		ctl = {.keysize = sizeof(FolderKey),.entrysize = sizeof(Folder)};
 
 	rule_listen();
 	if (memory == NULL)
 		memory = AllocSetContextCreate(TopMemoryContext, "secrets, rules", ALLOCSET_DEFAULT_SIZES);
+	folders = NULL;
+	asker.role = InvalidOid;
 	MemoryContextReset(memory);
 	ctl.hcxt = memory;
+	folders_rules = generation;
+	folders_roles = role_generation();
 	folders = hash_create("secrets, folders with rules", 64, &ctl, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
-	folders_generation = generation;
+}
+
+static void
+forget_outdated(void)
+{
+	if (folders == NULL || folders_rules != generation || folders_roles != role_generation()
+		|| hash_get_num_entries(folders) >= MAX_FOLDERS)
+		forget_folders();
+}
+
+/* While names may still bind rules, tags do not tell which concern him. */
+static const Asker *
+find_asker(Oid role)
+{
+	MemoryContext before;
+
+	if (asker.role == role)
+		return &asker;
+	before = MemoryContextSwitchTo(memory);
+	asker.role = InvalidOid;
+	asker.ntags = policy_is_settled() ? role_read_tags(role, MAX_TAGS, &asker.tags) : -1;
+	asker.role = role;
+	MemoryContextSwitchTo(before);
+	return &asker;
 }
 
 /* ---- reading ---- */
@@ -152,11 +198,11 @@ typedef struct RuleScan
 	SysScanDesc scan;
 } RuleScan;
 
-/* leaf: "" for those with stars, NULL for any without. */
+/* leaf: "" for those with stars, NULL for any without; tag NULL: whoever they are for. */
 static void
-begin_scan(RuleScan *scan, const char *folder, const char *leaf)
+begin_scan(RuleScan *scan, const char *folder, const char *leaf, const char *tag)
 {
-	ScanKeyData keys[2];
+	ScanKeyData keys[3];
 
 	scan->rel = catalog_open(CATALOG_RULE);
 	scan->index = index_open(catalog_oid(CATALOG_RULE_FOLDER), AccessShareLock);
@@ -165,7 +211,9 @@ begin_scan(RuleScan *scan, const char *folder, const char *leaf)
 		ScanKeyInit(&keys[1], RULE_LEAF, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(leaf));
 	else
 		ScanKeyInit(&keys[1], RULE_LEAF, BTGreaterStrategyNumber, F_TEXT_GT, CStringGetTextDatum(""));
-	scan->scan = systable_beginscan_ordered(scan->rel, scan->index, NULL, 2, keys);
+	if (tag)
+		ScanKeyInit(&keys[2], RULE_GRANTEE_TAG, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(tag));
+	scan->scan = systable_beginscan_ordered(scan->rel, scan->index, NULL, tag ? 3 : 2, keys);
 }
 
 static bool
@@ -189,87 +237,146 @@ end_scan(RuleScan *scan)
 }
 
 static void
-read_folder(Folder *folder)
+visit_rows(const char *folder, const char *leaf, const char *tag, rule_visitor visit, void *arg)
 {
-	RuleScan		scan;
-	int			room = 0;
+	RuleScan	scan;
 	Rule		rule;
 
-	begin_scan(&scan, folder->name, "");
+	begin_scan(&scan, folder, leaf, tag);
 	while (next_rule(&scan, &rule))
-	{
-		if (folder->n == room)
-		{
-			room = Max(8, room * 2);
-			folder->rules = folder->rules ? repalloc_huge(folder->rules, sizeof(Rule) * (Size) room)
-				: palloc(sizeof(Rule) * (Size) room);
-		}
-		folder->rules[folder->n++] = rule;
-	}
+		visit(&rule, arg);
 	end_scan(&scan);
-	begin_scan(&scan, folder->name, NULL);
+}
+
+/* Those for everybody, and those for each whom he is. */
+static void
+visit_rows_for(const Asker *who, const char *folder, const char *leaf, rule_visitor visit, void *arg)
+{
+	visit_rows(folder, leaf, who->ntags < 0 ? NULL : "", visit, arg);
+	for (int i = 0; i < who->ntags; i++)
+		visit_rows(folder, leaf, who->tags[i], visit, arg);
+}
+
+/* ---- folders ---- */
+
+static void
+add_to_folder(Rule *rule, void *arg)
+{
+	Folder	   *folder = arg;
+
+	/* As large as the next power of two. */
+	if (folder->n == 0)
+		folder->rules = palloc(sizeof(Rule));
+	else if ((folder->n & (folder->n - 1)) == 0)
+		folder->rules = repalloc_huge(folder->rules, sizeof(Rule) * (Size) folder->n * 2);
+	folder->rules[folder->n++] = *rule;
+}
+
+/* As strcmp() of their prefixes. */
+static int
+compare_prefix(const Rule *rule, const char *prefix, size_t len)
+{
+	int			order = memcmp(rule->pattern, prefix, Min(rule->prefix, len));
+
+	if (order != 0)
+		return order;
+	return rule->prefix < len ? -1 : rule->prefix > len;
+}
+
+static int
+compare_rules(const void *a, const void *b)
+{
+	return compare_prefix(a, ((const Rule *) b)->pattern, ((const Rule *) b)->prefix);
+}
+
+static void
+read_folder(Folder *folder, Oid role, const char *path)
+{
+	RuleScan	scan;
+
+	visit_rows_for(find_asker(role), path, "", add_to_folder, folder);
+	if (folder->n > 1)
+		qsort(folder->rules, (size_t) folder->n, sizeof(Rule), compare_rules);
+	begin_scan(&scan, path, NULL, NULL);
 	folder->has_names = next_rule(&scan, NULL);
 	end_scan(&scan);
 }
 
 /* What an error or an invalidation in the middle leaves behind is never found again. */
 static Folder *
-find_folder(const char *name)
+find_folder(Oid role, const char *path)
 {
+	FolderKey	key;
 	MemoryContext before;
 	Folder	   *folder;
 	Folder		read = {.n = 0};
 
-	if (folders == NULL || folders_generation != generation || hash_get_num_entries(folders) >= MAX_FOLDERS)
-		forget_folders();
-	folder = hash_search(folders, name, HASH_FIND, NULL);
+	forget_outdated();
+	snprintf(key, sizeof(key), "%08x%s", role, path);
+	folder = hash_search(folders, key, HASH_FIND, NULL);
 	if (folder)
 		return folder;
 	before = MemoryContextSwitchTo(memory);
-	strlcpy(read.name, name, sizeof(read.name));
-	read_folder(&read);
-	folder = hash_search(folders, name, HASH_ENTER, NULL);
+	memcpy(read.key, key, sizeof(key));
+	read_folder(&read, role, path);
+	folder = hash_search(folders, key, HASH_ENTER, NULL);
 	*folder = read;
 	MemoryContextSwitchTo(before);
 	return folder;
 }
 
-static void
-visit_folder(const Folder *folder, rule_visitor visit, void *arg)
+/* The first whose prefix is not before that one. */
+static int
+find_prefix(const Folder *folder, const char *prefix, size_t len)
 {
-	for (int i = 0; i < folder->n; i++)
-		visit(&folder->rules[i], arg);
+	int			low = 0;
+	int			high = folder->n;
+
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+
+		if (compare_prefix(&folder->rules[middle], prefix, len) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
+/* Only a rule whose prefix the name begins with can match: one of few in a full folder. */
 static void
-visit_leaf(const char *folder, const char *leaf, rule_visitor visit, void *arg)
+visit_folder(const Folder *folder, size_t folder_len, const char *name, rule_visitor visit, void *arg)
 {
-	RuleScan		scan;
-	Rule		rule;
+	size_t		name_len = name ? strlen(name) : 0;
 
-	begin_scan(&scan, folder, leaf);
-	while (next_rule(&scan, &rule))
-		visit(&rule, arg);
-	end_scan(&scan);
+	if (folder->n == 0)
+		return;
+	for (size_t len = folder_len; len <= name_len; len++)
+		for (int i = find_prefix(folder, name ? name : "", len);
+			 i < folder->n && compare_prefix(&folder->rules[i], name ? name : "", len) == 0; i++)
+			visit(&folder->rules[i], arg);
 }
 
 void
-rule_visit(const char *name, rule_visitor visit, void *arg)
+rule_visit(Oid role, const char *name, rule_visitor visit, void *arg)
 {
 	char		path[NAME_MAX_LEN + 1] = "";
-	const Folder *folder = find_folder(path);
+	const Folder *folder = find_folder(role, path);
 
-	visit_folder(folder, visit, arg);
-	if (name == NULL || strlen(name) > NAME_MAX_LEN)
+	if (name && strlen(name) > NAME_MAX_LEN)
 		return;					/* no name so long can be stored, but by hand */
+	visit_folder(folder, 0, name, visit, arg);
+	if (name == NULL)
+		return;
 	for (const char *slash = name; (slash = strchr(slash, '/')) != NULL; slash++)
 	{
 		strlcpy(path, name, (size_t) (slash - name) + 1);
-		folder = find_folder(path);
-		visit_folder(folder, visit, arg);
+		folder = find_folder(role, path);
+		visit_folder(folder, strlen(path) + 1, name, visit, arg);
 	}
 	if (folder->has_names)
-		visit_leaf(path, name + strlen(path) + (path[0] ? 1 : 0), visit, arg);
+		visit_rows_for(find_asker(role), path, name + strlen(path) + (path[0] ? 1 : 0), visit, arg);
 }
 
 List *

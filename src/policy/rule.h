@@ -29,9 +29,12 @@ extern void rule_listen(void);
 /* From a row of the table, or of a query that selects all its columns first and in order. */
 extern void rule_decode(HeapTuple tuple, TupleDesc desc, Rule *rule);
 
-/* Called for each rule that may match the name, no more often than once; "**" alone where it is NULL. */
+/*
+ * Called for each rule that may match the name and concern the role, no more
+ * often than once; for name NULL those that may match everything.
+ */
 typedef void (*rule_visitor) (Rule *rule, void *arg);
-extern void rule_visit(const char *name, rule_visitor visit, void *arg);
+extern void rule_visit(Oid role, const char *name, rule_visitor visit, void *arg);
 
 extern bool rule_network_contains(const Rule *rule, const inet *network);
 
