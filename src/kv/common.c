@@ -19,26 +19,42 @@
 #define MAX_TAGS_SIZE		(64 * 1024)
 
 static bool
-is_there(const char *name)
+is_there(const char *name, bool or_deleted)
 {
 	Snapshot	snapshot = catalog_snapshot();
 	Secret		secret;
-	bool		found = store_find_brief(name, snapshot, &secret);
+	bool		found = store_find_brief(name, snapshot, &secret)
+		|| (or_deleted && store_has_deleted(name, snapshot));
 
 	UnregisterSnapshot(snapshot);
 	return found;
 }
 
-GatePass
-require(Privilege privilege, const char *name)
+static GatePass
+require_there(Privilege privilege, const char *name, bool or_deleted)
 {
 	GatePass	pass = gate_ask(privilege, name);
 
 	if (pass.granted)
 		return pass;
-	if (gate_allows(PRIV_LIST, name, NULL) && !is_there(name))
+	if (gate_allows(PRIV_LIST, name, NULL) && !is_there(name, or_deleted))
 		refuse_no_secret();
 	gate_refuse();
+}
+
+GatePass
+require(Privilege privilege, const char *name)
+{
+	return require_there(privilege, name, false);
+}
+
+GatePass
+require_deleted(Privilege privilege, const char *name)
+{
+	GatePass	pass = require_there(privilege, name, true);
+
+	gate_begin_change();
+	return pass;
 }
 
 GatePass

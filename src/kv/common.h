@@ -18,6 +18,9 @@ extern GatePass require(Privilege privilege, const char *name);
 /* The same, and the transaction can and will change something. */
 extern GatePass require_change(Privilege privilege, const char *name);
 
+/* For what is deleted, or not yet. */
+extern GatePass require_deleted(Privilege privilege, const char *name);
+
 /* For what need not be there yet. */
 extern GatePass require_to_make(const char *name);
 

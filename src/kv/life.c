@@ -116,16 +116,6 @@ kv_delete(const char *name, const Interval *recovery)
 	return secret.purge_after;
 }
 
-/* As require_change(), for what may be deleted. */
-static GatePass
-require_deleted(Privilege privilege, const char *name)
-{
-	GatePass	pass = gate_require(privilege, name);
-
-	gate_begin_change();
-	return pass;
-}
-
 pg_noreturn static void
 refuse_ambiguous(const Secret *secrets, int n)
 {

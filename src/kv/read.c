@@ -283,7 +283,7 @@ kv_read_many(const char *const *names, int n)
 		Secret		secret;
 
 		check_name(names[i]);
-		(void) gate_require(PRIV_READ, names[i]);
+		(void) require(PRIV_READ, names[i]);
 		if (!store_find_brief(names[i], reading->snapshot, &secret))
 			REFUSE(ERRCODE_UNDEFINED_OBJECT,
 				   errmsg("no such secret"),

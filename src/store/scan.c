@@ -354,3 +354,24 @@ store_scan(const char *pattern, const char *after, Snapshot snapshot, store_visi
 		;
 	store_end_scan(scan);
 }
+
+static bool
+any_name(const char *name, void *arg)
+{
+	return true;
+}
+
+bool
+store_has_deleted(const char *name, Snapshot snapshot)
+{
+	NameRange	range = {.from = name,.to = name,.with_to = true};
+	ScanRequest request = {
+		.ranges = &range,.nranges = 1,.deleted = true,.brief = true,.snapshot = snapshot,.filter = any_name
+	};
+	StoreScan  *scan = store_begin_scan(&request);
+	Secret		secret;
+	bool		found = store_next(scan, &secret);
+
+	store_end_scan(scan);
+	return found;
+}

@@ -134,6 +134,9 @@ extern StoreScan *store_begin_scan(const ScanRequest *request);
 extern bool store_next(StoreScan *scan, Secret *secret);
 extern void store_end_scan(StoreScan *scan);
 
+/* Whether there is a deleted one of that name. */
+extern bool store_has_deleted(const char *name, Snapshot snapshot);
+
 /* Called for each secret alive whose name matches, in order of name; false: enough. */
 typedef bool (*store_visitor) (const Secret *secret, void *arg);
 
