@@ -23,7 +23,7 @@ INSTALL_SQL = $(EXTENSION)--$(EXTVERSION).sql
 DATA_built  = $(INSTALL_SQL)
 DATA        = $(patsubst $(HERE)/%,%,$(wildcard $(HERE)/src/upgrade/$(EXTENSION)--*--*.sql))
 
-REGRESS        = $(notdir $(basename $(foreach r,$(ROOMS) contract encodings strangers,$(sort $(wildcard $(HERE)/sql/$(r).sql $(HERE)/sql/$(r)_*.sql)))))
+REGRESS        = $(notdir $(basename $(foreach r,$(ROOMS) contract encodings strangers matrix,$(sort $(wildcard $(HERE)/sql/$(r).sql $(HERE)/sql/$(r)_*.sql)))))
 REGRESS_OPTS   = --load-extension=$(EXTENSION)
 ISOLATION      = $(notdir $(basename $(wildcard $(HERE)/test/isolation/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=$(HERE)/test/isolation --load-extension=$(EXTENSION)
