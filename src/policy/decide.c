@@ -82,6 +82,7 @@ propose(Rule **chosen, const Rule *rule)
 	if (*chosen == NULL)
 		*chosen = palloc(sizeof(Rule));
 	**chosen = *rule;
+	(*chosen)->pattern = pstrdup(rule->pattern);	/* the next one is compared with it */
 }
 
 static void
@@ -152,13 +153,14 @@ typedef struct Answer
 {
 	uint64		epoch;			/* 0: no answer yet */
 	Oid			role;
-	uint32		hash;
 	TimestampTz holds_until;
 	Verdict		verdict;
 	uint8		privilege;
 	char		name[ANSWER_NAME];
 } Answer;
 
+/* The hashes apart and close together: a look at the answers themselves is a miss of the processor's cache. */
+static uint32 hashes[ANSWER_SETS][ANSWER_WAYS];
 static Answer answers[ANSWER_SETS][ANSWER_WAYS];
 static uint8 next_way[ANSWER_SETS];
 static uint64 epoch = 1;
@@ -176,17 +178,36 @@ begin_epoch(void)
 }
 
 static Answer *
-find_answer(Answer *set, uint32 hash, Oid role, Privilege privilege, const char *name)
+find_answer(uint32 hash, Oid role, Privilege privilege, const char *name)
 {
+	uint32		set = hash % ANSWER_SETS;
+
 	for (int way = 0; way < ANSWER_WAYS; way++)
 	{
-		Answer	   *answer = &set[way];
+		Answer	   *answer = &answers[set][way];
 
-		if (answer->epoch == epoch && answer->hash == hash && answer->role == role && answer->privilege == privilege
-			&& strcmp(answer->name, name) == 0)
+		if (hashes[set][way] == hash && answer->epoch == epoch
+			&& answer->role == role && answer->privilege == privilege && strcmp(answer->name, name) == 0)
 			return answer;
 	}
 	return NULL;
+}
+
+/* In the place of one that was here before. */
+static void
+remember(uint32 hash, const Judgement *judgement, size_t len, const Verdict *verdict)
+{
+	uint32		set = hash % ANSWER_SETS;
+	int			way = next_way[set]++ % ANSWER_WAYS;
+	Answer	   *answer = &answers[set][way];
+
+	hashes[set][way] = hash;
+	answer->epoch = epoch;
+	answer->role = judgement->role;
+	answer->privilege = (uint8) judgement->privilege;
+	answer->holds_until = judgement->holds_until;
+	answer->verdict = *verdict;
+	memcpy(answer->name, judgement->name, len + 1);
 }
 
 static bool
@@ -202,7 +223,6 @@ policy_decide(Oid role, Privilege privilege, const char *name)
 	Verdict		verdict = {.allowed = true,.ground = GROUND_OWNER};
 	size_t		len;
 	uint32		hash;
-	Answer	   *set;
 	Answer	   *answer;
 
 	AcceptInvalidationMessages();
@@ -212,23 +232,17 @@ policy_decide(Oid role, Privilege privilege, const char *name)
 		return judge_in_scratch(&judgement);
 
 	begin_epoch();
-	hash = hash_bytes((const unsigned char *) name, (int) len) + (uint32) privilege * 0x9e3779b9u;
-	set = answers[hash % ANSWER_SETS];
-	answer = find_answer(set, hash, role, privilege, name);
+	/* role in it, so that two who ask in turn do not drive each other out */
+	hash = hash_bytes((const unsigned char *) name, (int) len) + ((uint32) privilege ^ role) * 0x9e3779b9u;
+	answer = find_answer(hash, role, privilege, name);
 	if (answer && still_holds(answer))
 		return answer->verdict;
+	if (answer)
+		answer->epoch = 0;		/* a rule has begun or ended */
 
 	verdict = judge_in_scratch(&judgement);
 	begin_epoch();				/* judging has heard of what came in between */
-	if (answer == NULL)
-		answer = &set[next_way[hash % ANSWER_SETS]++ % ANSWER_WAYS];
-	answer->epoch = epoch;
-	answer->hash = hash;
-	answer->privilege = (uint8) privilege;
-	answer->holds_until = judgement.holds_until;
-	answer->verdict = verdict;
-	memcpy(answer->name, name, len + 1);
-	answer->role = role;
+	remember(hash, &judgement, len, &verdict);
 	return verdict;
 }
 
