@@ -158,10 +158,14 @@ kv_undelete(const char *name, const pg_uuid_t *id, const char *new_name)
 	Secret		secret;
 
 	check_name(name);
+	if (new_name)
+		check_name(new_name);
 	pass = require_deleted(PRIV_DELETE, name);
+	/* That is a rename: else a secret could be brought to where one may read it. */
 	if (new_name)
 	{
-		check_name(new_name);
+		(void) require_deleted(PRIV_WRITE, name);
+		(void) require_deleted(PRIV_READ, name);
 		(void) require_to_make(new_name);
 	}
 	lock_deleted(name, id, &secret);
