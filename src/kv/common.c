@@ -30,16 +30,31 @@ is_there(const char *name, bool or_deleted)
 	return found;
 }
 
+static bool
+find_pass(Privilege privilege, const char *name, bool or_deleted, GatePass *pass)
+{
+	*pass = gate_ask(privilege, name);
+	if (pass->granted)
+		return true;
+	if (gate_allows(PRIV_LIST, name, NULL) && !is_there(name, or_deleted))
+		return false;
+	gate_refuse();
+}
+
 static GatePass
 require_there(Privilege privilege, const char *name, bool or_deleted)
 {
-	GatePass	pass = gate_ask(privilege, name);
+	GatePass	pass;
 
-	if (pass.granted)
-		return pass;
-	if (gate_allows(PRIV_LIST, name, NULL) && !is_there(name, or_deleted))
+	if (!find_pass(privilege, name, or_deleted, &pass))
 		refuse_no_secret();
-	gate_refuse();
+	return pass;
+}
+
+bool
+require_unless_absent(Privilege privilege, const char *name, GatePass *pass)
+{
+	return find_pass(privilege, name, false, pass);
 }
 
 GatePass

@@ -15,6 +15,9 @@
  */
 extern GatePass require(Privilege privilege, const char *name);
 
+/* False instead of 42704. */
+extern bool require_unless_absent(Privilege privilege, const char *name, GatePass *pass);
+
 /* The same, and the transaction can and will change something. */
 extern GatePass require_change(Privilege privilege, const char *name);
 

@@ -66,7 +66,12 @@ read_one(const ReadRequest *request, Secret *secret, Plain *plain)
 	check_name(request->name);
 	if (request->stage)
 		check_stage(request->stage);
-	pass = require(PRIV_READ, request->name);
+	if (!require_unless_absent(PRIV_READ, request->name, &pass))
+	{
+		if (request->missing_ok)
+			return false;
+		refuse_no_secret();
+	}
 
 	snapshot = catalog_snapshot();
 	has_secret = store_find_brief(request->name, snapshot, secret);
