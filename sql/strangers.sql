@@ -1,7 +1,8 @@
 -- strangers: everything there is, called by those who may nothing: a role without
 -- rights, one that reads all data and writes all data, and pg_monitor; before and
--- after somebody granted them EXECUTE on everything.  Generated from the catalogs,
--- so that what is added later is called too.
+-- after somebody granted them EXECUTE on everything; and by those who were given
+-- something, but elsewhere.  Generated from the catalogs, so that what is added
+-- later is called too.
 \getenv srcdir PG_ABS_SRCDIR
 \set helpers :srcdir '/sql/helpers.psql'
 \set ECHO none
@@ -15,15 +16,20 @@ CREATE ROLE stranger_data IN ROLE pg_read_all_data, pg_write_all_data;
 CREATE ROLE stranger_monitor IN ROLE pg_monitor;
 
 -- The least that a function takes; "blue" is a name, a pattern, a field and a stage.
-CREATE FUNCTION pg_temp.least_call(p pg_proc) RETURNS text LANGUAGE sql AS $$
-	SELECT format('%s(%s)', p.oid::regproc, (
-		SELECT string_agg(format('%s => %s', p.proargnames[n + 1], CASE p.proargtypes[n]
-			WHEN 'text'::regtype THEN quote_literal('blue') WHEN 'text[]'::regtype THEN quote_literal('{blue}') WHEN 'jsonb'::regtype THEN quote_literal('{}')
-			WHEN 'bytea'::regtype THEN quote_literal('x') ELSE '1' END || '::' || format_type(p.proargtypes[n], NULL)), ', ' ORDER BY n)
-		FROM generate_series(0, p.pronargs - p.pronargdefaults - 1) n))
+CREATE FUNCTION pg_temp.argument(name text, type oid) RETURNS text LANGUAGE sql AS $$
+	SELECT CASE
+		WHEN name IN ('privilege', 'privileges') THEN quote_literal('read') WHEN name = 'grantee' THEN quote_literal('stranger')
+		WHEN type = 'text'::regtype THEN quote_literal('blue') WHEN type = 'text[]'::regtype THEN quote_literal('{blue}') WHEN type = 'jsonb'::regtype THEN quote_literal('{}')
+		WHEN type = 'bytea'::regtype THEN quote_literal('x') ELSE '1' END || '::' || format_type(type, NULL)
+$$;
+-- What is asked: how many rows; of can() whether; of explain() how much.
+CREATE FUNCTION pg_temp.question(p pg_proc, call text) RETURNS text LANGUAGE sql AS $$
+	SELECT format('(SELECT %s FROM %s f)', CASE WHEN p.prorettype = 'bool'::regtype THEN 'f' WHEN 'allowed' = ANY (p.proargnames) THEN 'count(*) FILTER (WHERE f.allowed)' ELSE 'count(*)' END, call)
 $$;
 CREATE TABLE public.calls AS
-	SELECT row_number() OVER (ORDER BY p.proname COLLATE "C", p.oid::regprocedure::text COLLATE "C") AS n, p.oid::regprocedure::text AS name, pg_temp.least_call(p) AS call
+	SELECT row_number() OVER (ORDER BY p.proname COLLATE "C", p.oid::regprocedure::text COLLATE "C") AS n, p.oid::regprocedure::text AS name,
+		pg_temp.question(p, format('%s(%s)', p.oid::regproc, (SELECT string_agg(format('%s => %s', p.proargnames[n + 1], pg_temp.argument(p.proargnames[n + 1], p.proargtypes[n])), ', ' ORDER BY n)
+			FROM generate_series(0, p.pronargs - p.pronargdefaults - 1) n))) AS call
 	FROM pg_proc p WHERE p.pronamespace = 'secrets'::regnamespace AND p.prokind = 'f';
 GRANT SELECT ON public.calls TO PUBLIC;
 
@@ -35,7 +41,7 @@ DECLARE
 	refused int = 0;
 BEGIN
 	FOR c IN SELECT * FROM public.calls ORDER BY n LOOP
-		state = pg_temp.state('(SELECT count(*) FROM ' || c.call || ')');
+		state = pg_temp.state(c.call);
 		refused = refused + (state = '42501')::int;
 		IF state <> '42501' THEN RETURN NEXT c.name || ' ' || state; END IF;
 	END LOOP;
@@ -50,7 +56,7 @@ DECLARE
 BEGIN
 	FOR name, first_column IN SELECT format('%s.%s', n.nspname, c.relname), a.attname
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = 1
-		WHERE n.nspname IN ('secrets', 'secrets_catalog') AND c.relkind IN ('r', 'v', 'f') ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C" LOOP
+		WHERE n.nspname IN ('secrets', 'secrets_catalog') AND c.relkind NOT IN ('i', 'c') ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C" LOOP
 		RETURN NEXT format('%s: read %s, insert %s, update %s, delete %s, truncate %s', name,
 			pg_temp.state('(SELECT count(*) FROM ' || name || ')'),
 			pg_temp.wrote('INSERT INTO ' || name || ' DEFAULT VALUES'),
@@ -70,11 +76,27 @@ EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE;
 END
 $$;
 
+-- One call as another, undone.
+CREATE FUNCTION pg_temp.as_role(role text, expression text, VARIADIC args text[] = '{}') RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	result text;
+BEGIN
+	BEGIN
+		PERFORM set_config('role', role, true);
+		result = pg_temp.state(expression, VARIADIC args);
+		RAISE EXCEPTION USING ERRCODE = 'U0000';
+	EXCEPTION WHEN SQLSTATE 'U0000' THEN NULL;
+	END;
+	RETURN result;
+END
+$$;
 -- All are called, and with arguments that would do.
-SELECT name, pg_temp.state('(SELECT count(*) FROM ' || call || ')') FROM public.calls WHERE name IN ('secrets.get(text,text,bigint,text)', 'secrets.list(text,text,integer)', 'secrets.describe(text)', 'secrets.get_many(text[])') ORDER BY n;
+SELECT name, pg_temp.state(call) FROM public.calls WHERE name IN ('secrets.get(text,text,bigint,text)', 'secrets.list(text,text,integer)', 'secrets.describe(text)', 'secrets.get_many(text[])', 'secrets.can(text,text,text)', 'secrets.explain(text,text)') ORDER BY n;
 SELECT count(*) FROM public.calls;
 
--- As they come.
+-- As they come.  list() and get_all() leave out what one may not have, so nothing
+-- is left.  can() and explain() tell everybody about himself: nothing is allowed.
+-- The monitor may see the status.  All else is refused.
 SET ROLE stranger;
 SELECT pg_temp.call_all();
 SET ROLE stranger_data;
@@ -120,14 +142,30 @@ SELECT pg_temp.call_all();
 CALL secrets.rekey();
 \set VERBOSITY default
 -- The internal functions say no more than anybody knows.
-SELECT secrets_catalog.may_list('blue'), secrets_catalog.may_operate(), secrets_catalog.root_key_in_use(), pg_temp.run('SELECT secrets_catalog.check_preload()'), pg_temp.run('SELECT secrets_catalog.inbox_insert()');
+SELECT p.oid::regprocedure, pg_temp.state(format('(SELECT count(f) || %L || coalesce(min(f::text), %L) FROM %s(%s) f)', ' ', 'NULL', p.oid::regproc,
+	(SELECT string_agg(CASE WHEN t = 'cstring'::regtype THEN quote_literal('x') WHEN t = 'internal'::regtype THEN 'NULL' WHEN t = 'secrets.ciphertext'::regtype THEN quote_literal('secrets:AQEBAAAAAAEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA') || '::secrets.ciphertext'
+		WHEN t = 'oid'::regtype THEN '1259' ELSE pg_temp.argument('', t) END, ', ' ORDER BY n) FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY a (t, n))))
+	FROM pg_proc p WHERE p.pronamespace = 'secrets_catalog'::regnamespace AND p.prorettype <> 'trigger'::regtype ORDER BY p.oid::regprocedure::text COLLATE "C";
+SELECT p.oid::regprocedure, pg_temp.run(format('SELECT %s()', p.oid::regproc)) FROM pg_proc p WHERE p.pronamespace = 'secrets_catalog'::regnamespace AND p.prorettype = 'trigger'::regtype ORDER BY p.oid::regprocedure::text COLLATE "C";
 -- Even whole grants on the tables: row level security is under them.
 RESET ROLE;
 GRANT ALL ON ALL TABLES IN SCHEMA secrets_catalog TO stranger;
 SET ROLE stranger;
-SELECT (SELECT count(*) FROM secrets_catalog.secret), (SELECT count(*) FROM secrets_catalog.version), (SELECT count(*) FROM secrets_catalog.master_key);
-SELECT pg_temp.run($$INSERT INTO secrets_catalog.stage SELECT gen_random_uuid(), 'x', 1$$);
+SELECT * FROM pg_temp.look_all() l WHERE l LIKE 'secrets_catalog.%';
+SELECT pg_temp.run($$INSERT INTO secrets_catalog.stage SELECT gen_random_uuid(), 'x', 1$$),
+	pg_temp.run($$INSERT INTO secrets_catalog.rule VALUES (gen_random_uuid(), 'allow', '{read}', '**', 'stranger', 0, '', '-infinity', 'infinity', NULL, NULL, NULL, now())$$);
+SELECT pg_temp.call_all();
+-- Without any secret, but with a rule: nobody is to send the database back to before its home.
 RESET ROLE;
+BEGIN;
+DELETE FROM secrets_catalog.version;
+DELETE FROM secrets_catalog.stage;
+DELETE FROM secrets_catalog.secret;
+SELECT count(secrets.grant('read', 'blue', 'stranger_data'));
+SET ROLE stranger;
+SELECT t, pg_temp.run('TRUNCATE secrets_catalog.' || t) FROM unnest('{rule,home,master_key}'::text[]) t;
+RESET ROLE;
+ROLLBACK;
 REVOKE ALL ON ALL TABLES IN SCHEMA secrets_catalog FROM stranger;
 
 -- The views are no way round the catalogs' row level security either: what is
@@ -171,9 +209,93 @@ SELECT s, pg_temp.run(s) FROM (VALUES ('CREATE TABLE secrets.x ()'), ('CREATE FU
 RESET ROLE;
 SELECT secrets.current_version('blue'), secrets.get('blue', 'blue');
 
+-- Of himself everybody may ask, by name too; of others only members, and who holds grant or audit there.
+SET ROLE stranger;
+SELECT secrets.can('read', 'blue'), secrets.can('read', 'blue', 'stranger'), pg_temp.state($$secrets.can('read', 'blue', 'stranger_data')$$), pg_temp.state($$secrets.can('read', 'blue', 'no such role')$$), pg_temp.state($$secrets.can('read', 'blue', 'public')$$);
+SELECT pg_temp.try($$(SELECT count(*) FROM secrets.explain('blue', 'stranger_data'))$$) = pg_temp.try($$(SELECT count(*) FROM secrets.explain('blue', 'no such role'))$$);
+SELECT * FROM secrets.explain('blue') LIMIT 2;
+RESET ROLE;
+
+-- Elsewhere.  These were given much, but not here, or not now, or not from here,
+-- or were denied it here: absent and forbidden are the same to them.
+CREATE ROLE stranger_elsewhere;
+CREATE ROLE stranger_denied;
+CREATE ROLE stranger_tomorrow;
+CREATE ROLE stranger_far;
+CREATE ROLE stranger_noinherit NOINHERIT;
+GRANT stranger_elsewhere TO stranger_noinherit;
+SELECT count(secrets.grant('all, grant, destroy, audit', 'dev/**', r)) FROM unnest('{stranger_elsewhere,stranger_denied}'::text[]) r;
+SELECT count(secrets.grant('all, grant, destroy, audit', '**', 'stranger_denied')), count(secrets.deny('all', 'prod/**', 'stranger_denied')),
+	count(secrets.grant('all, grant, destroy, audit', 'prod/**', 'stranger_tomorrow', valid_from => now() + interval '1 day')),
+	count(secrets.grant('all, grant, destroy, audit', 'prod/**', 'stranger_far', network => '203.0.113.0/24'));
+SELECT secrets.put('prod/here', '{"blue": "canary"}'), secrets.put('prod/here', '{"blue": "canary"}'), secrets.label('prod/here', 'blue', 1), secrets.put('prod/off', 'canary'), secrets.disable('prod/off'),
+	secrets.put('prod/gone', 'canary'), secrets.delete('prod/gone') > now(), secrets.put('dev/a', '{"blue": "canary"}'), secrets.put('dev/gone', 'canary'), secrets.delete('dev/gone') > now();
+-- Each function that takes a name: of one there, a disabled one, a deleted one and none.
+CREATE TABLE public.name_calls AS
+	SELECT row_number() OVER (ORDER BY p.proname COLLATE "C", p.oid::regprocedure::text COLLATE "C") AS n, p.oid::regprocedure::text AS name,
+		format('(SELECT string_agg(f::text, %L) FROM %s(%s) f)', ';', p.oid::regproc, (
+			SELECT string_agg(format('%s => %s', p.proargnames[n + 1], CASE WHEN p.proargnames[n + 1] IN ('name', 'pattern') THEN '$1[1]' WHEN p.proargnames[n + 1] = 'names' THEN 'ARRAY[$1[1]]'
+				ELSE pg_temp.argument(p.proargnames[n + 1], p.proargtypes[n]) END), ', ' ORDER BY n)
+			FROM generate_series(0, p.pronargs - 1) n WHERE n < p.pronargs - p.pronargdefaults OR p.proargnames[n + 1] IN ('name', 'names', 'pattern'))) AS call
+	FROM pg_proc p WHERE p.pronamespace = 'secrets'::regnamespace AND p.prokind = 'f' AND p.proargnames[1:p.pronargs] && '{name,names,pattern}';
+-- And the other name of those that take two.
+INSERT INTO public.name_calls VALUES (100, 'secrets.rename(, new_name)', $$secrets.rename('dev/a', $1[1])$$), (101, 'secrets.undelete(, new_name)', $$secrets.undelete('dev/gone', new_name => $1[1])$$),
+	(102, 'secrets.get_many() of several', $$(SELECT string_agg(f::text, ';') FROM secrets.get_many(ARRAY['dev/a', $1[1]]) f)$$);
+GRANT SELECT ON public.name_calls TO PUBLIC;
+SELECT count(*) FROM public.name_calls;
+CREATE FUNCTION pg_temp.words() RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	c record;
+	words text[];
+	refused int = 0;
+BEGIN
+	FOR c IN SELECT * FROM public.name_calls ORDER BY n LOOP
+		words = ARRAY(SELECT DISTINCT replace(pg_temp.try(c.call, x), x, 'NAME') FROM unnest('{prod/here,prod/off,prod/gone,prod/none}'::text[]) x);
+		IF array_length(words, 1) > 1 THEN
+			RETURN NEXT c.name || ' TELLS: ' || array_to_string(words, E'\n');
+		ELSIF words[1] LIKE '42501: %' THEN
+			refused = refused + 1;
+		ELSE
+			RETURN NEXT c.name || ' the same for all: ' || left(regexp_replace(words[1], '[0-9a-f-]{36}', 'ID', 'g'), 66);
+		END IF;
+	END LOOP;
+	RETURN NEXT refused || ' refused of ' || (SELECT count(*) FROM public.name_calls) || ', in the same words for all';
+END
+$$;
+SET ROLE stranger;
+SELECT * FROM pg_temp.words();
+SET ROLE stranger_elsewhere;
+SELECT * FROM pg_temp.words();
+SET ROLE stranger_denied;
+SELECT * FROM pg_temp.words();
+SET ROLE stranger_tomorrow;
+SELECT * FROM pg_temp.words();
+SET ROLE stranger_far;
+SELECT * FROM pg_temp.words();
+SET ROLE stranger_noinherit;
+SELECT * FROM pg_temp.words();
+RESET ROLE;
+-- random_password() is for whoever holds something somewhere, now and from here.
+SELECT r, pg_temp.as_role(r, 'length(secrets.random_password())') FROM unnest('{stranger_elsewhere,stranger_denied,stranger_tomorrow,stranger_far,stranger_noinherit,stranger_monitor}'::text[]) r;
+-- They see what is theirs.
+SELECT r, pg_temp.as_role(r, '(SELECT string_agg(name, '' '' ORDER BY name) FROM secrets.secrets)'), pg_temp.as_role(r, '(SELECT string_agg(name, '' '' ORDER BY name) FROM secrets.list())'),
+	pg_temp.as_role(r, '(SELECT string_agg(DISTINCT name, '' '') FROM secrets.versions)'), pg_temp.as_role(r, '(SELECT string_agg(name, '' '' ORDER BY name) FROM secrets.deleted)'),
+	pg_temp.as_role(r, '(SELECT string_agg(name, '' '' ORDER BY name) FROM secrets.get_all(''**''))'), pg_temp.as_role(r, '(SELECT string_agg(pattern, '' '' ORDER BY pattern) FROM secrets.grants)')
+	FROM unnest('{stranger_elsewhere,stranger_denied,stranger_tomorrow,stranger_far,stranger_noinherit}'::text[]) r;
+
+-- Who may list the name, and nothing else, is told what is absent, and refused what is there.
+CREATE ROLE stranger_lister;
+SELECT count(secrets.grant('list', 'prod/**', 'stranger_lister'));
+SELECT n.name, string_agg(CASE WHEN r ~ '^[0-9A-Z]{5}$|^NULL$' THEN r ELSE 'told' END, '|' ORDER BY i)
+	FROM public.name_calls n, unnest('{prod/here,prod/off,prod/gone,prod/none}'::text[]) WITH ORDINALITY u (x, i), pg_temp.as_role('stranger_lister', n.call, x) r
+	WHERE n.n < 100 AND n.name !~ '(can|explain)\(' GROUP BY n.n, n.name ORDER BY n.n;
+
 -- As it was.
-REVOKE ALL ON SCHEMA secrets_catalog FROM PUBLIC;
-REVOKE EXECUTE ON FUNCTION secrets.add_root_key(text), secrets.drop_root_key(text) FROM PUBLIC;
-DROP TABLE public.calls;
-DROP ROLE stranger, stranger_data, stranger_monitor;
+SET client_min_messages = error;
+SELECT count(CASE effect WHEN 'allow' THEN secrets.revoke('all', pattern, grantee) ELSE secrets.undeny('all', pattern, grantee) END) FROM secrets.grants;
+DROP TABLE public.calls, public.name_calls;
+DROP ROLE stranger_noinherit;
+DROP ROLE stranger, stranger_data, stranger_monitor, stranger_elsewhere, stranger_denied, stranger_tomorrow, stranger_far, stranger_lister;
 SELECT pg_temp.clean();
+DROP EXTENSION secrets;
+CREATE EXTENSION secrets;
