@@ -178,12 +178,14 @@ policy_is_settled(void)
 {
 	static uint64 known_at = 0;
 	static bool settled = false;
+	uint64		now;
 
 	if (known_at != rule_generation())
 	{
 		rule_listen();
-		known_at = rule_generation();
+		now = rule_generation();
 		settled = has_home();
+		known_at = now;			/* not before: looking may fail */
 	}
 	return settled;
 }
