@@ -9,6 +9,7 @@
 #include "catalog/pg_authid.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/inval.h"
 
 #include "base/refuse.h"
 #include "gate/gate.h"
@@ -164,7 +165,10 @@ gate_require_reach(PrivilegeSet privileges, const Reach *reach)
 void
 gate_require_asking(Oid role, const char *name)
 {
-	bool		may = !InSecurityRestrictedOperation()
+	bool		may;
+
+	AcceptInvalidationMessages();
+	may = !InSecurityRestrictedOperation()
 		&& (role == GetUserId() || (OidIsValid(role) && role_has_privileges_of(GetUserId(), role)));
 
 	if (!may && !decide(PRIV_GRANT, name).granted && !decide(PRIV_AUDIT, name).granted)

@@ -43,9 +43,11 @@ policy_bypass_is_on(void)
 	return superuser_bypass;
 }
 
+/* All that is decided begins here, and so with hearing what has changed. */
 bool
 policy_passes_all(Oid role)
 {
+	AcceptInvalidationMessages();
 	return superuser_bypass && (superuser_arg(role) || role == catalog_owner());
 }
 
@@ -225,7 +227,6 @@ policy_decide(Oid role, Privilege privilege, const char *name)
 	uint32		hash;
 	Answer	   *answer;
 
-	AcceptInvalidationMessages();
 	if (policy_passes_all(role))
 		return verdict;
 	if (name == NULL || (len = strlen(name)) >= ANSWER_NAME)
@@ -334,7 +335,6 @@ policy_scope(Oid role, Privilege privilege, const char ***prefixes)
 	Scope	   *scope = &scopes[privilege];
 	MemoryContext before;
 
-	AcceptInvalidationMessages();
 	if (policy_passes_all(role))
 	{
 		*prefixes = copy_prefixes(everywhere, 1);

@@ -6,6 +6,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
+#include "utils/inval.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -59,6 +60,7 @@ rules_grants(row_emitter emit, void *arg)
 
 	if (InSecurityRestrictedOperation())
 		return;
+	AcceptInvalidationMessages();	/* whose the rules are */
 	foreach(cell, rules)
 	{
 		Rule	   *rule = lfirst(cell);
