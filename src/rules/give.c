@@ -142,14 +142,13 @@ denied_throughout(List *rules, Oid role, const char *pattern)
 	return denied;
 }
 
-/*
- * To whom it matters that something still holds: role, or for InvalidOid
- * (everybody) the rules for everybody.
- */
+/* To whom it matters that something still holds; who is gone holds nothing, and everybody what is for everybody. */
 static bool
-still_concerns(Rule *rule, Oid role)
+still_concerns(Rule *rule, Oid role, const char *grantee)
 {
-	return OidIsValid(role) ? rule_concerns(rule, role) : rule_is_public(rule);
+	if (strcmp(grantee, PUBLIC_GRANTEE) == 0)
+		return rule_is_public(rule);
+	return OidIsValid(role) && rule_concerns(rule, role);
 }
 
 /* Names the rules by which the grantee still may, or still may not. */
@@ -166,7 +165,7 @@ tell_what_holds(bool deny, PrivilegeSet taken, const char *pattern, Oid role, co
 		PrivilegeSet held = rule->privileges & taken & ~denied;
 
 		if (rule->deny != deny || held == 0 || rule->valid_until <= GetCurrentTimestamp()
-			|| !overlaps(rule, pattern) || !still_concerns(rule, role))
+			|| !overlaps(rule, pattern) || !still_concerns(rule, role, grantee))
 			continue;
 		ereport(WARNING,
 				(errmsg(deny ? "\"%s\" is still denied %s there, by rule %s" : "\"%s\" still has %s there, by rule %s",
