@@ -323,14 +323,13 @@ take_database_owner(Walk *walk, Oid role)
 }
 
 int
-role_read_tags(Oid role, int max, char (**tags)[NAMEDATALEN])
+role_read_tags(Oid role, int max, char (*tags)[NAMEDATALEN])
 {
 	Walk		walk = {.by_inheritance = true};
 	int			n = 0;
 
 	take_step(&walk, role, -1);
 	take_database_owner(&walk, role);
-	*tags = palloc(NAMEDATALEN * (Size) max);
 	for (int at = 0; at < walk.n; at++)
 	{
 		char		tag[NAMEDATALEN];
@@ -340,7 +339,7 @@ role_read_tags(Oid role, int max, char (**tags)[NAMEDATALEN])
 			continue;
 		if (n == max)
 			return -1;
-		strlcpy((*tags)[n++], tag, NAMEDATALEN);
+		strlcpy(tags[n++], tag, NAMEDATALEN);
 	}
 	return n;
 }

@@ -38,10 +38,10 @@ extern Oid	role_of_tag(const char *tag, Oid likely);
 extern bool role_has_privileges_of(Oid role, Oid grantee);
 
 /*
- * The tags of all roles whose privileges role has, its own first; palloc'd.
+ * The tags of all roles whose privileges role has, its own first: how many.
  * -1: more than max.
  */
-extern int	role_read_tags(Oid role, int max, char (**tags)[NAMEDATALEN]);
+extern int	role_read_tags(Oid role, int max, char (*tags)[NAMEDATALEN]);
 
 /* From role (not in it) to grantee: "team > readers".  NULL: the same, or no such way. */
 extern char *role_path(Oid role, Oid grantee, bool by_inheritance);

@@ -117,7 +117,7 @@ typedef struct Asker
 {
 	Oid			role;			/* InvalidOid: nobody yet */
 	int			ntags;			/* -1: by tags it cannot be said, or is too long a list */
-	char		(*tags)[NAMEDATALEN];
+	char		tags[MAX_TAGS][NAMEDATALEN];
 } Asker;
 
 static Asker asker;
@@ -177,15 +177,11 @@ forget_outdated(void)
 static const Asker *
 find_asker(Oid role)
 {
-	MemoryContext before;
-
 	if (asker.role == role)
 		return &asker;
-	before = MemoryContextSwitchTo(memory);
 	asker.role = InvalidOid;
-	asker.ntags = policy_is_settled() ? role_read_tags(role, MAX_TAGS, &asker.tags) : -1;
+	asker.ntags = policy_is_settled() ? role_read_tags(role, MAX_TAGS, asker.tags) : -1;
 	asker.role = role;
-	MemoryContextSwitchTo(before);
 	return &asker;
 }
 
@@ -290,11 +286,11 @@ compare_rules(const void *a, const void *b)
 }
 
 static void
-read_folder(Folder *folder, Oid role, const char *path)
+read_folder(Folder *folder, const Asker *who, const char *path)
 {
 	RuleScan	scan;
 
-	visit_rows_for(find_asker(role), path, "", add_to_folder, folder);
+	visit_rows_for(who, path, "", add_to_folder, folder);
 	if (folder->n > 1)
 		qsort(folder->rules, (size_t) folder->n, sizeof(Rule), compare_rules);
 	begin_scan(&scan, path, NULL, NULL);
@@ -308,6 +304,7 @@ find_folder(Oid role, const char *path)
 {
 	FolderKey	key;
 	MemoryContext before;
+	const Asker *who;
 	Folder	   *folder;
 	Folder		read = {.n = 0};
 
@@ -316,9 +313,10 @@ find_folder(Oid role, const char *path)
 	folder = hash_search(folders, key, HASH_FIND, NULL);
 	if (folder)
 		return folder;
+	who = find_asker(role);		/* whose work space is not ours */
 	before = MemoryContextSwitchTo(memory);
 	memcpy(read.key, key, sizeof(key));
-	read_folder(&read, role, path);
+	read_folder(&read, who, path);
 	folder = hash_search(folders, key, HASH_ENTER, NULL);
 	*folder = read;
 	MemoryContextSwitchTo(before);
