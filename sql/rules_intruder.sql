@@ -28,9 +28,26 @@ SELECT pg_temp.state($$secrets.undelete('theirs/db', new_name => 'mine/db')$$), 
 SELECT pg_temp.state($$secrets.rename('mine/db', 'theirs/db')$$);
 RESET ROLE;
 
+-- A role goes, another gets its name and the same rule.  A dump goes without the first one's.
+CREATE ROLE intruder_name;
+SELECT count(secrets.grant('read', 'theirs/**', 'intruder_name')), count(secrets.grant('write', 'theirs/db', 'intruder_name'));
+DROP ROLE intruder_name;
+CREATE ROLE intruder_name;
+SELECT count(secrets.grant('read', 'theirs/**', 'intruder_name'));
+SELECT format('SELECT %L, count(*) FROM secrets_catalog.rule %s', c::regclass, condition)
+	FROM pg_extension, unnest(extconfig, extcondition) AS u (c, condition)
+	WHERE extname = 'secrets' AND c = 'secrets_catalog.rule'::regclass \gexec
+SELECT count(*) FROM secrets_catalog.rule;
+-- Restored where nobody bears a tag: one of the two is who has the name, and nothing is in the way of changes.
+SECURITY LABEL FOR secrets ON ROLE intruder_name IS NULL;
+DELETE FROM secrets_catalog.home;
+SELECT secrets.put('theirs/db', 'canary') > 0;
+SELECT privileges, pattern, state FROM secrets.grants WHERE grantee = 'intruder_name' ORDER BY granted_at, pattern;
+SELECT secrets.can('read', 'theirs/db', 'intruder_name'), secrets.can('write', 'theirs/db', 'intruder_name');
+
 -- Nothing stays.
 SELECT pg_temp.clean() \g /dev/null
 SELECT count(secrets.revoke('all', pattern, grantee)) FROM (SELECT DISTINCT pattern, grantee FROM secrets.grants WHERE effect = 'allow') r;
 SELECT count(secrets.undeny('all', pattern, grantee)) FROM (SELECT DISTINCT pattern, grantee FROM secrets.grants WHERE effect = 'deny') r;
 SELECT count(*) FROM secrets.grants;
-DROP ROLE intruder_one, intruder_two;
+DROP ROLE intruder_one, intruder_two, intruder_name;

@@ -72,4 +72,10 @@ CREATE TRIGGER rules_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON sec
 	FOR EACH STATEMENT EXECUTE FUNCTION secrets_catalog.rules_changed();
 ALTER TABLE secrets_catalog.home ENABLE ALWAYS TRIGGER rules_changed;
 
-SELECT pg_catalog.pg_extension_config_dump('secrets_catalog.rule', '');
+-- A dump goes without the rules of roles that are gone: where it is restored the
+-- name decides, and somebody else may have it by now.
+SELECT pg_catalog.pg_extension_config_dump('secrets_catalog.rule',
+	$$WHERE grantee_tag OPERATOR(pg_catalog.=) '' OR pg_catalog.starts_with(grantee_tag, 'pg_')
+	OR NOT EXISTS (SELECT FROM secrets_catalog.home)
+	OR EXISTS (SELECT FROM pg_catalog.pg_shseclabel l
+		WHERE l.provider OPERATOR(pg_catalog.=) 'secrets' AND l.label OPERATOR(pg_catalog.=) grantee_tag)$$);

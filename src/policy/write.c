@@ -206,32 +206,60 @@ rebind(const Rule *rule, Oid role, const char *tag)
 }
 
 static void
-bind(const Rule *rule)
+bind(const Rule *rule, Oid role)
 {
-	Oid			role = role_of_tag(rule->grantee_tag, rule->grantee_oid);
 	char		tag[NAMEDATALEN];
 
-	if (!OidIsValid(role))
-		role = get_role_oid(rule->grantee, true);
-	if (!OidIsValid(role) || !role_lock(role))
+	if (!role_lock(role))
 		return;
 	role_make_tag(role, rule->grantee_tag, tag);
 	if (role != rule->grantee_oid || strcmp(tag, rule->grantee_tag) != 0)
 		rebind(rule, role, tag);
 }
 
-/* Under one name each tag, the one that it was last given under. */
+/* Who bears the tag; or, by name, who has the name where nobody bears the tag. */
+static Oid
+find_grantee(const Rule *rule, bool by_name)
+{
+	Oid			role = role_of_tag(rule->grantee_tag, rule->grantee_oid);
+
+	if (by_name)
+		role = OidIsValid(role) ? InvalidOid : get_role_oid(rule->grantee, true);
+	return role;
+}
+
+/*
+ * Under one name each tag, the one that it was last given under; and to one role
+ * one tag.  Two of one name were two roles: one was renamed, and another came to
+ * its name.  Who bears a tag is the one, else the one that was given something
+ * last; the other's rules are nobody's.
+ */
 static void
 bind_all(void)
 {
 	static Statement statement = STATEMENT(
-		"SELECT DISTINCT ON (grantee_tag) * FROM secrets_catalog.rule WHERE grantee_tag" NE "'' "
-		"ORDER BY grantee_tag, granted_at USING OPERATOR(pg_catalog.>), id", 0, {InvalidOid});
-	ListCell   *cell;
+		"SELECT * FROM (SELECT DISTINCT ON (grantee_tag) * FROM secrets_catalog.rule WHERE grantee_tag" NE "'' "
+		"ORDER BY grantee_tag, granted_at USING OPERATOR(pg_catalog.>), id) AS last "
+		"ORDER BY granted_at USING OPERATOR(pg_catalog.>), id", 0, {InvalidOid});
+	List	   *grantees;
+	List	   *bound = NIL;
 
 	statement.reads_all = true;
-	foreach(cell, run(&statement, NULL, NULL))
-		bind(lfirst(cell));
+	grantees = run(&statement, NULL, NULL);
+	for (int by_name = 0; by_name <= 1; by_name++)
+	{
+		ListCell   *cell;
+
+		foreach(cell, grantees)
+		{
+			Oid			role = find_grantee(lfirst(cell), by_name);
+
+			if (!OidIsValid(role) || list_member_oid(bound, role))
+				continue;
+			bind(lfirst(cell), role);
+			bound = lappend_oid(bound, role);
+		}
+	}
 }
 
 static void
