@@ -9,6 +9,7 @@ use Digest::SHA qw(hmac_sha256);
 use Exporter 'import';
 use Fcntl;
 use File::Find;
+use IO::Select ();
 use IO::Socket::UNIX ();
 use IPC::Run ();
 use MIME::Base64 qw(encode_base64);
@@ -345,6 +346,7 @@ sub get_message
 				return ($type, substr $message, 5);
 			}
 		}
+		IO::Select->new($self->{socket})->can_read(120) or die 'waited in vain for an answer';
 		sysread($self->{socket}, $self->{buffer}, 65536, length $self->{buffer}) or return ('', '');
 	}
 }
