@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "utils/acl.h"
 
 #include "rules/common.h"
@@ -69,10 +70,26 @@ privileges_text(PrivilegeSet set)
 	return text.data;
 }
 
+List *
+rules_on_oversight(List *rules)
+{
+	List	   *mine = NIL;
+	ListCell   *cell;
+
+	foreach(cell, rules)
+	{
+		Rule	   *rule = lfirst(cell);
+
+		if ((rule->privileges & (PRIVILEGE(PRIV_GRANT) | PRIVILEGE(PRIV_AUDIT))) && rule_concerns(rule, GetUserId()))
+			mine = lappend(mine, rule);
+	}
+	return mine;
+}
+
 bool
-looks_after(List *rules, const Rule *rule)
+looks_after(List *mine, const Rule *rule)
 {
 	Reach		reach = {.pattern = rule->pattern};
 
-	return gate_reaches(rules, PRIVILEGE(PRIV_GRANT), &reach) || gate_reaches(rules, PRIVILEGE(PRIV_AUDIT), &reach);
+	return gate_reaches(mine, PRIVILEGE(PRIV_GRANT), &reach) || gate_reaches(mine, PRIVILEGE(PRIV_AUDIT), &reach);
 }

@@ -19,7 +19,12 @@ extern const char *check_asked_name(const char *name);
 /* The words of a set: "read, list". */
 extern char *privileges_text(PrivilegeSet set);
 
-/* Whether the effective role looks after rules there: holds grant or audit on all of its pattern. */
-extern bool looks_after(List *rules, const Rule *rule);
+/*
+ * Whether the effective role looks after rules there: holds grant or audit on
+ * all of its pattern.  mine: of all rules those that may say so, found once, or
+ * a stranger has every rule held against every other.
+ */
+extern List *rules_on_oversight(List *rules);
+extern bool looks_after(List *mine, const Rule *rule);
 
 #endif

@@ -56,17 +56,19 @@ void
 rules_grants(row_emitter emit, void *arg)
 {
 	List	   *rules = policy_read_rules();
+	List	   *mine;
 	ListCell   *cell;
 
 	if (InSecurityRestrictedOperation())
 		return;
 	AcceptInvalidationMessages();	/* whose the rules are */
+	mine = rules_on_oversight(rules);
 	foreach(cell, rules)
 	{
 		Rule	   *rule = lfirst(cell);
 
 		CHECK_FOR_INTERRUPTS();
-		if (!is_own(rule) && !looks_after(rules, rule))
+		if (!is_own(rule) && !looks_after(mine, rule))
 			continue;
 		gate_require_open();
 		emit_rule(rule, emit, arg);
@@ -272,17 +274,19 @@ rules_lint(row_emitter emit, void *arg)
 {
 	Lint		lint = {.emit = emit,.arg = arg};
 	bool		any = gate_scope(PRIV_GRANT)->n > 0 || gate_scope(PRIV_AUDIT)->n > 0;
+	List	   *mine;
 	ListCell   *cell;
 
 	if (!any)
 		gate_refuse();
 	lint.now = GetCurrentTimestamp();
 	lint.rules = policy_read_rules();
+	mine = rules_on_oversight(lint.rules);
 	sort_by_prefix(&lint);
 	foreach(cell, lint.rules)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (looks_after(lint.rules, lfirst(cell)))
+		if (looks_after(mine, lfirst(cell)))
 			check_rule(&lint, lfirst(cell));
 	}
 	check_lockout(&lint);
