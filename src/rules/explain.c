@@ -123,7 +123,8 @@ explain_default(const Question *question, Explanation *answer)
 			continue;
 		}
 		how = holds ? role_could_obtain(question->role, rule_role(rule)) : OBTAIN_NOT;
-		if (how == OBTAIN_NOT)
+		/* The other may be denied what its rule allows. */
+		if (how == OBTAIN_NOT || !policy_decide(rule_role(rule), question->privilege, question->name).allowed)
 			continue;
 		answer->rule = rule;
 		answer->could_obtain = true;
