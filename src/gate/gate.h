@@ -7,6 +7,7 @@
 #ifndef SECRETS_GATE_GATE_H
 #define SECRETS_GATE_GATE_H
 
+#include "base/compat.h"
 #include "base/pass.h"
 #include "policy/policy.h"
 
