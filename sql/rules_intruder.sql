@@ -28,6 +28,39 @@ SELECT pg_temp.state($$secrets.undelete('theirs/db', new_name => 'mine/db')$$), 
 SELECT pg_temp.state($$secrets.rename('mine/db', 'theirs/db')$$);
 RESET ROLE;
 
+-- What deciding about a hidden name reads is in no counter: else a range that is
+-- one name wide tells whether it is there.
+CREATE ROLE intruder_group;
+GRANT intruder_group, pg_monitor TO intruder_two;
+SELECT count(secrets.grant('list', p, 'intruder_two')) FROM unnest('{**/shared,mine/**}'::text[]) p;
+SELECT count(secrets.deny('list', 'theirs/**', r)) FROM unnest('{intruder_group,pg_monitor}'::text[]) r;
+SELECT secrets.put('mine/two', 'canary');
+CREATE TABLE intruder_counts (there bool, scans int8);
+GRANT INSERT ON intruder_counts TO PUBLIC;
+CREATE FUNCTION intruder_scans() RETURNS int8 LANGUAGE sql
+	AS 'SELECT sum(pg_stat_get_xact_numscans(oid) + pg_stat_get_xact_blocks_fetched(oid))::int8 FROM pg_class WHERE oid::regclass::text ~ ''secrets_catalog|_auth|shseclabel''';
+\connect -
+SET ROLE intruder_two;
+BEGIN;
+SELECT intruder_scans() AS before \gset
+SELECT name FROM secrets.secrets WHERE name >= 'theirs/web' AND name < 'theirs/web0';
+INSERT INTO intruder_counts VALUES (true, intruder_scans() - :before);
+COMMIT;
+\connect -
+SET ROLE intruder_two;
+BEGIN;
+SELECT intruder_scans() AS before \gset
+SELECT name FROM secrets.secrets WHERE name >= 'theirs/wen' AND name < 'theirs/wen0';
+INSERT INTO intruder_counts VALUES (false, intruder_scans() - :before);
+COMMIT;
+RESET ROLE;
+SELECT count(*), count(DISTINCT scans) FROM intruder_counts;
+DROP FUNCTION intruder_scans;
+DROP TABLE intruder_counts;
+\set ECHO none
+\i :helpers
+\set ECHO all
+
 -- A role goes, another gets its name and the same rule.  A dump goes without the first one's.
 CREATE ROLE intruder_name;
 SELECT count(secrets.grant('read', 'theirs/**', 'intruder_name')), count(secrets.grant('write', 'theirs/db', 'intruder_name'));
@@ -46,8 +79,9 @@ SELECT privileges, pattern, state FROM secrets.grants WHERE grantee = 'intruder_
 SELECT secrets.can('read', 'theirs/db', 'intruder_name'), secrets.can('write', 'theirs/db', 'intruder_name');
 
 -- Nothing stays.
+SET client_min_messages = error;
 SELECT pg_temp.clean() \g /dev/null
 SELECT count(secrets.revoke('all', pattern, grantee)) FROM (SELECT DISTINCT pattern, grantee FROM secrets.grants WHERE effect = 'allow') r;
 SELECT count(secrets.undeny('all', pattern, grantee)) FROM (SELECT DISTINCT pattern, grantee FROM secrets.grants WHERE effect = 'deny') r;
 SELECT count(*) FROM secrets.grants;
-DROP ROLE intruder_one, intruder_two, intruder_name;
+DROP ROLE intruder_one, intruder_two, intruder_name, intruder_group;

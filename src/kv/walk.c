@@ -121,6 +121,8 @@ names_of_scope(Privilege privilege)
 	GateScope  *scope = gate_scope(privilege);
 	Ranges		result = {scope->n, palloc(sizeof(NameRange) * (Size) Max(scope->n, 1))};
 
+	/* What a session's first decision reads is in its statistics, and must not tell that there was a name. */
+	(void) gate_allows(privilege, "first", NULL);
 	for (int i = 0; i < scope->n; i++)
 		result.ranges[i] = prefix_range(scope->prefixes[i], strlen(scope->prefixes[i]));
 	return result;

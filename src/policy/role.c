@@ -339,6 +339,8 @@ role_read_tags(Oid role, int max, char (*tags)[NAMEDATALEN])
 			continue;
 		if (n == max)
 			return -1;
+		/* So that nothing is to be looked up when the first rule for it is met; see rule.c. */
+		(void) role_of_tag(tag, walk.steps[at].role);
 		strlcpy(tags[n++], tag, NAMEDATALEN);
 	}
 	return n;

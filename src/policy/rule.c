@@ -24,6 +24,7 @@
 #include "utils/timestamp.h"
 
 #include "base/catalog.h"
+#include "base/uncounted.h"
 #include "policy/rule.h"
 #include "store/name.h"
 
@@ -187,11 +188,14 @@ find_asker(Oid role)
 
 /* ---- reading ---- */
 
+/* In nobody's statistics: which folders are read for a list tells of the names in them that it hides. */
 typedef struct RuleScan
 {
 	Relation	rel;
 	Relation	index;
 	SysScanDesc scan;
+	Counters	of_rel;
+	Counters	of_index;
 } RuleScan;
 
 /* leaf: "" for those with stars, NULL for any without; tag NULL: whoever they are for. */
@@ -202,6 +206,8 @@ begin_scan(RuleScan *scan, const char *folder, const char *leaf, const char *tag
 
 	scan->rel = catalog_open(CATALOG_RULE);
 	scan->index = index_open(catalog_oid(CATALOG_RULE_FOLDER), AccessShareLock);
+	counters_remember(&scan->of_rel, scan->rel);
+	counters_remember(&scan->of_index, scan->index);
 	ScanKeyInit(&keys[0], RULE_FOLDER, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(folder));
 	if (leaf)
 		ScanKeyInit(&keys[1], RULE_LEAF, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(leaf));
@@ -228,6 +234,8 @@ static void
 end_scan(RuleScan *scan)
 {
 	systable_endscan_ordered(scan->scan);
+	counters_put_back(&scan->of_index);
+	counters_put_back(&scan->of_rel);
 	index_close(scan->index, NoLock);
 	table_close(scan->rel, NoLock);
 }
