@@ -1,15 +1,27 @@
 /*
- * store/guard.c: the settings of the room, and the refusal to be dropped.
+ * store/guard.c: the settings of the room, and the refusals to be dropped and
+ * to be built upon.
  */
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_trigger.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "base/catalog.h"
 #include "base/refuse.h"
@@ -59,6 +71,50 @@ holds_secrets(Oid relid)
 	return catalog_has_rows(CATALOG_SECRET) || catalog_has_rows(CATALOG_VERSION) || catalog_has_rows(CATALOG_RULE);
 }
 
+/* Of a row that was just written, which only SnapshotSelf sees; its oid is the first column. */
+static Oid
+read_oid(Oid relid, Oid index, Oid object_id, AttrNumber column)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Oid			oid = InvalidOid;
+	bool		isnull;
+
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object_id));
+	scan = systable_beginscan(rel, index, true, SnapshotSelf, 1, &key);
+	if (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		oid = DatumGetObjectId(heap_getattr(tuple, column, RelationGetDescr(rel), &isnull));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return oid;
+}
+
+/*
+ * A trigger on what is ours would run as whoever writes there, our catalogs'
+ * owner too, and see what he writes; a function beside ours that fits a call
+ * better would be called instead, with the value.  Privileges may allow both:
+ * default privileges that were given away give them away with each new object.
+ */
+static void
+refuse_builder(Oid class_id, Oid object_id)
+{
+	Oid			extension = get_extension_oid("secrets", true);
+	Oid			schema;
+
+	if (!OidIsValid(extension) || superuser())
+		return;
+	if (class_id == ProcedureRelationId)
+		schema = read_oid(ProcedureRelationId, ProcedureOidIndexId, object_id, Anum_pg_proc_pronamespace);
+	else
+		schema = get_rel_namespace(read_oid(TriggerRelationId, TriggerOidIndexId, object_id, Anum_pg_trigger_tgrelid));
+	if (OidIsValid(schema) && getExtensionOfObject(NamespaceRelationId, schema) == extension
+		&& !has_privs_of_role(GetUserId(), catalog_owner()))
+		REFUSE(ERRCODE_INSUFFICIENT_PRIVILEGE,
+			   errmsg("permission denied: only the owner of extension \"secrets\" makes functions and triggers in its schemas"));
+}
+
 /*
  * Whatever statement it is, and however deep the cascade: in the end it drops
  * one of our tables, or a column of one, and comes by here.  So does TRUNCATE,
@@ -71,6 +127,9 @@ on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_i
 	if (prev_object_access_hook)
 		prev_object_access_hook(access, class_id, object_id, sub_id, arg);
 
+	if ((class_id == ProcedureRelationId && (access == OAT_POST_CREATE || access == OAT_POST_ALTER))
+		|| (class_id == TriggerRelationId && access == OAT_POST_CREATE))
+		refuse_builder(class_id, object_id);
 	if (access != OAT_DROP && (access != OAT_TRUNCATE || superuser()))
 		return;
 	if (class_id != RelationRelationId || allow_drop || creating_extension)
