@@ -110,12 +110,37 @@ complain(const Lint *lint, Rule *rule, const char *problem, char *advice)
 	lint->emit(values, nulls, lint->arg);
 }
 
+/* Others that the same call would take. */
+static int
+count_alike(const Lint *lint, Rule *rule)
+{
+	char		prefix[NAME_MAX_LEN + 1];
+	Prefix	   *found;
+	ListCell   *cell;
+	int			n = 0;
+
+	strlcpy(prefix, rule->pattern, Min(sizeof(prefix), rule->prefix + 1));
+	found = hash_search(lint->by_prefix, prefix, HASH_FIND, NULL);
+	foreach(cell, found ? found->rules : NIL)
+	{
+		Rule	   *other = lfirst(cell);
+
+		if (other != rule && other->deny == rule->deny && strcmp(other->pattern, rule->pattern) == 0
+			&& strcmp(rule_grantee_name(other), rule_grantee_name(rule)) == 0)
+			n++;
+	}
+	return n;
+}
+
 /* The call that takes the rule away. */
 static char *
-removal(Rule *rule)
+removal(const Lint *lint, Rule *rule)
 {
-	return psprintf("secrets.%s('all', %s, %s) takes it away", rule->deny ? "undeny" : "revoke",
-					quote_literal_cstr(rule->pattern), quote_literal_cstr(rule_grantee_name(rule)));
+	int			alike = count_alike(lint, rule);
+	char	   *call = psprintf("secrets.%s('all', %s, %s) takes it away", rule->deny ? "undeny" : "revoke",
+								quote_literal_cstr(rule->pattern), quote_literal_cstr(rule_grantee_name(rule)));
+
+	return alike ? psprintf("%s, and %d more of that pattern and grantee", call, alike) : call;
 }
 
 static bool
@@ -183,7 +208,7 @@ stop_at_first(const Secret *secret, void *arg)
 	return false;
 }
 
-/* Only for whoever may list all that it could match. */
+/* Only for whoever may list all that it could match.  What operates needs no names. */
 static bool
 matches_nothing(List *rules, const Rule *rule)
 {
@@ -191,7 +216,7 @@ matches_nothing(List *rules, const Rule *rule)
 	Snapshot	snapshot;
 	bool		found = false;
 
-	if (!gate_reaches(rules, PRIVILEGE(PRIV_LIST), &reach))
+	if ((rule->privileges & PRIVILEGE(PRIV_OPERATE)) || !gate_reaches(rules, PRIVILEGE(PRIV_LIST), &reach))
 		return false;
 	snapshot = catalog_snapshot();
 	store_scan(rule->pattern, NULL, snapshot, stop_at_first, &found);
@@ -211,21 +236,21 @@ check_rule(const Lint *lint, Rule *rule)
 	Rule	   *shadow;
 
 	if (rule_is_unbound(rule))
-		complain(lint, rule, "unbound", psprintf("no role of this cluster is meant; %s", removal(rule)));
+		complain(lint, rule, "unbound", psprintf("no role of this cluster is meant; %s", removal(lint, rule)));
 	else if (rule->valid_until <= GetCurrentTimestamp())
-		complain(lint, rule, "expired", psprintf("it ended at %s; %s", timestamptz_to_str(rule->valid_until), removal(rule)));
+		complain(lint, rule, "expired", psprintf("it ended at %s; %s", timestamptz_to_str(rule->valid_until), removal(lint, rule)));
 	else if ((shadow = find_shadow(lint, rule)) != NULL)
 		complain(lint, rule, "shadowed",
 				 psprintf("rule %s %s; %s", rule_id_text(shadow),
-						  shadow->deny == rule->deny ? "says as much" : "denies it", removal(rule)));
+						  shadow->deny == rule->deny ? "says as much" : "denies it", removal(lint, rule)));
 	else if (matches_nothing(lint->rules, rule))
-		complain(lint, rule, "matches_nothing", psprintf("there is nothing of that name; %s", removal(rule)));
+		complain(lint, rule, "matches_nothing", psprintf("there is nothing of that name; %s", removal(lint, rule)));
 	if (!rule->deny && rule_is_public(rule))
-		complain(lint, rule, "public", psprintf("every role of this cluster may; %s", removal(rule)));
+		complain(lint, rule, "public", psprintf("every role of this cluster may; %s", removal(lint, rule)));
 	if (rule->deny && rule_is_public(rule) && is_unconditional(rule) && is_of_everything(rule)
 		&& rule_is_in_force(rule, GetCurrentTimestamp()))
 		complain(lint, rule, "locks_out", psprintf("nobody but who passes every check may %s; %s",
-												   privileges_text(rule->privileges), removal(rule)));
+												   privileges_text(rule->privileges), removal(lint, rule)));
 }
 
 /* Without the bypass somebody must be able to give. */
