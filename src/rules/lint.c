@@ -187,7 +187,8 @@ find_shadow(const Lint *lint, Rule *rule)
 	size_t		len = pattern_prefix(rule->pattern, strlen(rule->pattern), &exact);
 	char		text[NAME_MAX_LEN + 1];
 
-	for (size_t i = 0; i <= len; i++)
+	/* Longer ones are put there by hand, and never found. */
+	for (size_t i = 0; i <= len && i < sizeof(text); i++)
 	{
 		Prefix	   *prefix;
 		ListCell   *cell;
@@ -288,7 +289,7 @@ sort_by_prefix(Lint *lint)
 		bool		exact;
 		bool		found;
 
-		strlcpy(text, rule->pattern, pattern_prefix(rule->pattern, strlen(rule->pattern), &exact) + 1);
+		strlcpy(text, rule->pattern, Min(pattern_prefix(rule->pattern, strlen(rule->pattern), &exact) + 1, sizeof(text)));
 		prefix = hash_search(lint->by_prefix, text, HASH_ENTER, &found);
 		prefix->rules = lappend(found ? prefix->rules : NIL, rule);
 	}
