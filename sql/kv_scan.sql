@@ -243,7 +243,7 @@ $$;
 CREATE FUNCTION pg_temp.have_read() RETURNS bigint[] LANGUAGE sql AS $$
 	SELECT array_agg(n ORDER BY relname, k) FROM pg_class,
 		unnest(ARRAY[pg_stat_get_xact_numscans(oid), pg_stat_get_xact_tuples_returned(oid), pg_stat_get_xact_tuples_fetched(oid), pg_stat_get_xact_blocks_fetched(oid)]) WITH ORDINALITY u (n, k)
-	WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'secrets_catalog') AND relkind IN ('r', 'i') AND relname !~ '^rule'
+	WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'secrets_catalog') AND relkind IN ('r', 'i')
 $$;
 -- All that a query shows of itself: its plan as it ran, and what it added to the counters.
 CREATE FUNCTION pg_temp.traces(query text) RETURNS text LANGUAGE plpgsql AS $$

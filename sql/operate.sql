@@ -83,9 +83,9 @@ SELECT regexp_replace(pg_temp.try($$secrets.get('op/a')$$), 'detail: [^\n]*', 'd
 -- Every function but those four, each called with the least it takes.
 CREATE FUNCTION pg_temp.least_call(p pg_proc) RETURNS text LANGUAGE sql AS $$
 	SELECT format('%s(%s)', p.oid::regproc, (
-		SELECT string_agg(format('%s => %s', p.proargnames[n + 1], CASE p.proargtypes[n]
+		SELECT string_agg(format('%s => %s', p.proargnames[n + 1], CASE WHEN p.proargnames[n + 1] ~ '^privilege' THEN quote_literal('read') ELSE CASE p.proargtypes[n]
 			WHEN 'text'::regtype THEN quote_literal('blue') WHEN 'text[]'::regtype THEN quote_literal('{blue}') WHEN 'jsonb'::regtype THEN quote_literal('{}')
-			WHEN 'bytea'::regtype THEN quote_literal('x') ELSE '1' END || '::' || format_type(p.proargtypes[n], NULL)), ', ' ORDER BY n)
+			WHEN 'bytea'::regtype THEN quote_literal('x') ELSE '1' END END || '::' || format_type(p.proargtypes[n], NULL)), ', ' ORDER BY n)
 		FROM generate_series(0, p.pronargs - p.pronargdefaults - 1) n))
 $$;
 SELECT p.oid::regprocedure, pg_temp.state('(SELECT count(*) FROM ' || pg_temp.least_call(p) || ')') FROM pg_proc p
