@@ -65,12 +65,19 @@ REVOKE ALL ON TABLE secrets_catalog.home FROM PUBLIC;
 CREATE FUNCTION secrets_catalog.rules_changed() RETURNS pg_catalog.trigger
 	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'secrets_rules_changed';
 COMMENT ON FUNCTION secrets_catalog.rules_changed() IS 'tells every session that decisions are to be made anew';
-CREATE TRIGGER rules_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON secrets_catalog.rule
-	FOR EACH STATEMENT EXECUTE FUNCTION secrets_catalog.rules_changed();
+-- For each row: applying logical replication fires no other triggers, but at TRUNCATE.
+CREATE TRIGGER rules_changed AFTER INSERT OR UPDATE OR DELETE ON secrets_catalog.rule
+	FOR EACH ROW EXECUTE FUNCTION secrets_catalog.rules_changed();
 ALTER TABLE secrets_catalog.rule ENABLE ALWAYS TRIGGER rules_changed;
-CREATE TRIGGER rules_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON secrets_catalog.home
+CREATE TRIGGER rules_truncated AFTER TRUNCATE ON secrets_catalog.rule
 	FOR EACH STATEMENT EXECUTE FUNCTION secrets_catalog.rules_changed();
+ALTER TABLE secrets_catalog.rule ENABLE ALWAYS TRIGGER rules_truncated;
+CREATE TRIGGER rules_changed AFTER INSERT OR UPDATE OR DELETE ON secrets_catalog.home
+	FOR EACH ROW EXECUTE FUNCTION secrets_catalog.rules_changed();
 ALTER TABLE secrets_catalog.home ENABLE ALWAYS TRIGGER rules_changed;
+CREATE TRIGGER rules_truncated AFTER TRUNCATE ON secrets_catalog.home
+	FOR EACH STATEMENT EXECUTE FUNCTION secrets_catalog.rules_changed();
+ALTER TABLE secrets_catalog.home ENABLE ALWAYS TRIGGER rules_truncated;
 
 -- A dump goes without the rules of roles that are gone: where it is restored the
 -- name decides, and somebody else may have it by now.
