@@ -13,6 +13,7 @@
 #include "nodes/parsenodes.h"
 #include "optimizer/cost.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -161,6 +162,12 @@ catalog_owner(void)
 		table_close(rel, AccessShareLock);
 	}
 	return owner;
+}
+
+bool
+caller_owns_catalogs(void)
+{
+	return has_privs_of_role(GetUserId(), catalog_owner());
 }
 
 Caller

@@ -66,6 +66,9 @@ typedef struct Caller
 } Caller;
 
 extern Oid	catalog_owner(void);
+
+/* Whether the caller is that owner, has its privileges, or is a superuser. */
+extern bool caller_owns_catalogs(void);
 extern Caller as_owner(void);
 extern void as_caller(Caller caller);
 

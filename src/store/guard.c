@@ -16,7 +16,6 @@
 #include "catalog/pg_trigger.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -110,7 +109,7 @@ refuse_builder(Oid class_id, Oid object_id)
 	else
 		schema = get_rel_namespace(read_oid(TriggerRelationId, TriggerOidIndexId, object_id, Anum_pg_trigger_tgrelid));
 	if (OidIsValid(schema) && getExtensionOfObject(NamespaceRelationId, schema) == extension
-		&& !has_privs_of_role(GetUserId(), catalog_owner()))
+		&& !caller_owns_catalogs())
 		REFUSE(ERRCODE_INSUFFICIENT_PRIVILEGE,
 			   errmsg("permission denied: only the owner of extension \"secrets\" makes functions and triggers in its schemas"));
 }
