@@ -205,7 +205,8 @@ my %windows = (
 	"a rule that begins, in a prepared statement" => [ 'c/begins', 'app', '' ],
 	"a deny that ends, in a prepared statement" => [ 'c/denied', 'app', '' ],
 	"a rule that ends, in an open transaction" => [ 'c/ends', 'app', 'BEGIN ISOLATION LEVEL REPEATABLE READ' ],
-	"a rule that ends, in a listing" => [ 'c/ends', 'app', '', q{(SELECT count(*) = 1 FROM secrets.list('c/ends'))} ]);
+	"a rule that ends, in a listing" => [ 'c/ends', 'app', '', q{(SELECT count(*) = 1 FROM secrets.list('c/ends'))} ],
+	"a rule that begins, in a listing" => [ 'c/begins', 'app', '', q{(SELECT count(*) = 1 FROM secrets.list('c/begins'))} ]);
 
 value($node, q{SELECT secrets.put('c/' || n, 'value') FROM unnest(ARRAY['ends', 'begins', 'denied']) n});
 $changer->ask('CREATE TABLE at (t timestamptz)');
