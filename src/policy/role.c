@@ -21,6 +21,7 @@
 #include "utils/builtins.h"
 #include "utils/catcache.h"
 #include "utils/inval.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
@@ -252,12 +253,29 @@ typedef struct Step
 	int			from;			/* index of the step before; -1: the beginning */
 } Step;
 
+/* Which memberships it goes by. */
+typedef enum Way
+{
+	BY_INHERITANCE,
+	BY_SET,
+	BY_MEMBERSHIP				/* any */
+} Way;
+
 typedef struct Walk
 {
 	Step	   *steps;
 	int			n;
-	bool		by_inheritance;
+	Way			by;
+	List	   *by_admin;		/* what a membership on the way gives on */
 } Walk;
+
+static bool
+leads_on(Way by, Form_pg_auth_members form, bool member_inherits)
+{
+	if (by == BY_INHERITANCE)
+		return MEMBERSHIP_INHERITS(form, member_inherits);
+	return by == BY_MEMBERSHIP || MEMBERSHIP_CAN_SET(form);
+}
 
 static void
 take_step(Walk *walk, Oid role, int from)
@@ -281,8 +299,10 @@ take_memberships(Walk *walk, int at)
 	{
 		Form_pg_auth_members form = (Form_pg_auth_members) GETSTRUCT(&list->members[i]->tuple);
 
-		if (walk->by_inheritance ? MEMBERSHIP_INHERITS(form, member_inherits) : MEMBERSHIP_CAN_SET(form))
+		if (leads_on(walk->by, form, member_inherits))
 			take_step(walk, form->roleid, at);
+		if (form->admin_option)
+			walk->by_admin = lappend_oid(walk->by_admin, form->roleid);
 	}
 	ReleaseCatCacheList(list);
 }
@@ -294,6 +314,7 @@ walk_to(Walk *walk, Oid role, Oid grantee)
 	take_step(walk, role, -1);
 	for (int at = 0; at < walk->n; at++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (walk->steps[at].role == grantee)
 			return at;
 		take_memberships(walk, at);
@@ -304,7 +325,7 @@ walk_to(Walk *walk, Oid role, Oid grantee)
 bool
 role_has_privileges_of(Oid role, Oid grantee)
 {
-	Walk		walk = {.by_inheritance = true};
+	Walk		walk = {.by = BY_INHERITANCE};
 
 	if (role == grantee)
 		return true;
@@ -325,7 +346,7 @@ take_database_owner(Walk *walk, Oid role)
 int
 role_read_tags(Oid role, int max, char (*tags)[NAMEDATALEN])
 {
-	Walk		walk = {.by_inheritance = true};
+	Walk		walk = {.by = BY_INHERITANCE};
 	int			n = 0;
 
 	take_step(&walk, role, -1);
@@ -349,7 +370,7 @@ role_read_tags(Oid role, int max, char (*tags)[NAMEDATALEN])
 char *
 role_path(Oid role, Oid grantee, bool by_inheritance)
 {
-	Walk		walk = {.by_inheritance = by_inheritance};
+	Walk		walk = {.by = by_inheritance ? BY_INHERITANCE : BY_SET};
 	int			at = walk_to(&walk, role, grantee);
 	char	   *path = NULL;
 
@@ -363,16 +384,51 @@ role_path(Oid role, Oid grantee, bool by_inheritance)
 	return path;
 }
 
+/* What a role can make of itself, once for all rules: a walk for each is a stranger's to ask for, in explain(). */
+typedef struct Powers
+{
+	Oid			role;			/* InvalidOid: of nobody yet */
+	uint64		generation;
+	List	   *by_set;			/* the roles that it may SET ROLE to */
+	List	   *by_admin;		/* those that it, or whoever it is a member of, may make it a member of */
+} Powers;
+
+static Powers powers;
+
+static void
+find_powers(Oid role)
+{
+	Walk		by_set = {.by = BY_SET};
+	Walk		by_membership = {.by = BY_MEMBERSHIP};
+	uint64		now = generation;
+	MemoryContext before;
+
+	if (powers.role == role && powers.generation == now)
+		return;
+	(void) walk_to(&by_set, role, InvalidOid);
+	(void) walk_to(&by_membership, role, InvalidOid);
+	powers.role = InvalidOid;
+	list_free(powers.by_set);
+	list_free(powers.by_admin);
+	powers.by_set = powers.by_admin = NIL;
+	before = MemoryContextSwitchTo(TopMemoryContext);
+	for (int i = 1; i < by_set.n; i++)
+		powers.by_set = lappend_oid(powers.by_set, by_set.steps[i].role);
+	powers.by_admin = list_copy(by_membership.by_admin);
+	MemoryContextSwitchTo(before);
+	powers.generation = now;
+	powers.role = role;
+}
+
 Obtain
 role_could_obtain(Oid role, Oid grantee)
 {
-	Walk		walk = {.by_inheritance = false};
-
 	if (role == grantee)
 		return OBTAIN_NOT;
-	if (walk_to(&walk, role, grantee) >= 0)
+	find_powers(role);
+	if (list_member_oid(powers.by_set, grantee))
 		return OBTAIN_BY_SET;
-	if (is_admin_of_role(role, grantee))
+	if (superuser_arg(role) || list_member_oid(powers.by_admin, grantee))
 		return OBTAIN_BY_ADMIN;
 	if (CREATEROLE_GIVES_ANY_ROLE && has_createrole_privilege(role) && !superuser_arg(grantee))
 		return OBTAIN_BY_ADMIN;
