@@ -162,9 +162,11 @@ static void
 begin_labels(void)
 {
 	HASHCTL		ctl = {.keysize = TAG_LEN + 1,.entrysize = sizeof(Label)};
+	HTAB	   *old = labels;
 
-	if (labels)
-		hash_destroy(labels);
+	labels = NULL;				/* also where there is no memory for the next */
+	if (old)
+		hash_destroy(old);
 	labels = hash_create("secrets, labels of roles", 64, &ctl, HASH_ELEM | HASH_STRINGS);
 	labels_generation = generation;
 	labels_complete = false;
