@@ -61,6 +61,16 @@ DROP TABLE intruder_counts;
 \i :helpers
 \set ECHO all
 
+-- The warning of revoke shows no rule that secrets.grants would not.
+SET client_min_messages = warning;
+SELECT count(secrets.grant('grant', 'theirs/**', 'intruder_one')), count(secrets.grant('read', '**/canary/*', 'intruder_two')),
+	count(secrets.grant('read', 'theirs/web/*', 'intruder_two'));
+UPDATE secrets_catalog.rule SET id = ('00000000-0000-0000-0000-' || CASE WHEN pattern ~ 'canary' THEN '000000000001' ELSE '000000000002' END)::uuid
+	WHERE grantee = 'intruder_two' AND 'read' = ANY (privileges);
+SET ROLE intruder_one;
+SELECT secrets.revoke('read', 'theirs/canary/one', 'intruder_two'), secrets.revoke('read', 'theirs/web/one', 'intruder_two');
+RESET ROLE;
+
 -- A role goes, another gets its name and the same rule.  A dump goes without the first one's.
 CREATE ROLE intruder_name;
 SELECT count(secrets.grant('read', 'theirs/**', 'intruder_name')), count(secrets.grant('write', 'theirs/db', 'intruder_name'));

@@ -156,6 +156,7 @@ static void
 tell_what_holds(bool deny, PrivilegeSet taken, const char *pattern, Oid role, const char *grantee)
 {
 	List	   *rules = policy_read_rules();
+	List	   *mine = rules_on_oversight(rules);
 	PrivilegeSet denied = deny ? 0 : denied_throughout(rules, role, pattern);
 	ListCell   *cell;
 
@@ -170,7 +171,8 @@ tell_what_holds(bool deny, PrivilegeSet taken, const char *pattern, Oid role, co
 		ereport(WARNING,
 				(errmsg(deny ? "\"%s\" is still denied %s there, by rule %s" : "\"%s\" still has %s there, by rule %s",
 						grantee, privileges_text(held), rule_id_text(rule)),
-				 errdetail("It is for \"%s\" on %s.", rule_grantee_name(rule), rule->pattern),
+				 /* of a rule that secrets.grants hides from him he learns the id */
+				 looks_after(mine, rule) ? errdetail("It is for \"%s\" on %s.", rule_grantee_name(rule), rule->pattern) : 0,
 				 errhidestmt(true), errhidecontext(true)));
 	}
 }
