@@ -6,8 +6,10 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.sql.Types;
+import java.time.OffsetDateTime;
 import java.util.Arrays;
 import java.util.Properties;
+import java.util.UUID;
 import org.postgresql.PGConnection;
 import org.postgresql.PGNotification;
 import org.postgresql.copy.CopyManager;
@@ -66,6 +68,67 @@ public class JdbcClient {
 				one("SELECT secrets.delete(?)", name);
 			one("SELECT count(secrets.purge(name, id)) FROM secrets.deleted WHERE name = ?", name);
 		}
+	}
+
+	static void run(String sql) throws SQLException {
+		try (Statement s = db.createStatement()) {
+			s.execute(sql);
+		}
+	}
+
+	/** A second session is the stranger, whose prepared statement outlives each change of a rule. */
+	static void rules(String url, Properties p, String name) throws Exception {
+		run("DELETE FROM secrets_catalog.rule WHERE pattern LIKE 'client/jdbc%'");
+		run("DROP ROLE IF EXISTS client_jdbc");
+		run("CREATE ROLE client_jdbc");
+		one("SELECT secrets.put(?, ?)", name, "for a friend");
+		try (Connection stranger = DriverManager.getConnection(url, p); Statement plain = stranger.createStatement(); PreparedStatement s = stranger.prepareStatement("SELECT secrets.get(?)")) {
+			plain.execute("SET SESSION AUTHORIZATION client_jdbc");
+			for (int i = 0; i < 6; i++)
+				raises("a stranger, " + i, "42501", () -> get(s, name));
+			raises("a stranger and what is not there", "42501", () -> get(s, "client/canary"));
+			raises("a stranger who gives", "42501", () -> plain.executeQuery("SELECT secrets.grant('read', 'client/canary', 'client_jdbc')"));
+			Object rule = one("SELECT secrets.grant(?, ?, ?)", "read, list", "client/jdbc/**", "client_jdbc");
+			check("grant", rule instanceof UUID && rule.equals(one("SELECT rule_id FROM secrets.grants WHERE grantee = ?", "client_jdbc")));
+			boolean same = true;
+			for (int i = 0; i < 6; i++)
+				same &= get(s, name).equals("for a friend");
+			check("prepared get after a grant", same);
+			check("can", one("SELECT secrets.can(?, ?, ?)", "read", name, "client_jdbc").equals(true) && one("SELECT secrets.can(?, ?, ?)", "write", name, "client_jdbc").equals(false));
+			check("explain", rule.equals(one("SELECT rule_id FROM secrets.explain(?, ?) WHERE privilege = 'read'", name, "client_jdbc")));
+			PGobject network = new PGobject();
+			network.setType("inet");
+			network.setValue("192.0.2.0/24");
+			PGobject options = new PGobject();
+			options.setType("jsonb");
+			options.setValue("{\"ssl\": true}");
+			check("every argument bound", one("SELECT secrets.deny(privileges => ?, pattern => ?, grantee => ?, valid_from => ?, valid_until => ?, network => ?, options => ?)", "all", "client/**", "public",
+				OffsetDateTime.parse("2020-01-01T00:00:00Z"), OffsetDateTime.parse("2900-01-01T00:00:00Z"), network, options) instanceof UUID
+				&& one("SELECT host(network) || ssl FROM secrets.grants WHERE grantee = 'public' AND pattern = ?", "client/**").equals("192.0.2.0true"));
+			check("a deny for elsewhere", get(s, name).equals("for a friend"));
+			one("SELECT secrets.undeny(?, ?, ?)", "all", "client/**", "public");
+			one("SELECT secrets.deny(?, ?, ?)", "all", "client/**", "public");
+			raises("prepared get after a deny", "42501", () -> get(s, name));
+			check("undeny", one("SELECT secrets.undeny(?, ?, ?)", "all", "client/**", "public").equals(1));
+			check("prepared get after undeny", get(s, name).equals("for a friend"));
+			check("revoke", one("SELECT secrets.revoke(?, ?, ?)", "all", "client/jdbc/**", "client_jdbc").equals(1));
+			raises("prepared get after revoke", "42501", () -> get(s, name));
+			// In a transaction that sees all else as it was.
+			stranger.setAutoCommit(false);
+			stranger.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
+			plain.executeQuery("SELECT 1").close();
+			one("SELECT secrets.grant(?, ?, ?)", "read", name, "client_jdbc");
+			check("granted within a repeatable read", get(s, name).equals("for a friend"));
+			one("SELECT secrets.revoke(?, ?, ?)", "read", name, "client_jdbc");
+			raises("revoked within a repeatable read", "42501", () -> get(s, name));
+			stranger.rollback();
+			// By address: JDBC comes over TCP.
+			one("SELECT secrets.grant(?, ?, ?, network => inet_client_addr())", "read", name, "client_jdbc");
+			check("from that address", get(s, name).equals("for a friend"));
+			stranger.rollback();
+		}
+		run("DELETE FROM secrets_catalog.rule WHERE pattern LIKE 'client/jdbc%'");
+		run("DROP ROLE client_jdbc");
 	}
 
 	public static void main(String[] args) throws Exception {
@@ -151,6 +214,8 @@ public class JdbcClient {
 			check("notified at the commit", heard != null && heard.length == 1 && heard[0].getName().equals(channel)
 				&& heard[0].getParameter().matches("\\{\"version\":[0-9]+,\"event\":\"write\"\\}"));
 		}
+
+		rules(url, p, names[4]);
 
 		forget(names);
 		db.close();

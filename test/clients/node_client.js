@@ -104,6 +104,42 @@ async function main () {
   check('notified at the commit', message.channel === channel && message.payload === `{"version":${version},"event":"write"}`)
   await writer.end()
 
+  // Rules.  A second session is the stranger, whose prepared statement outlives each change of a rule.
+  await db.query("DELETE FROM secrets_catalog.rule WHERE pattern LIKE 'client/node%'")
+  await db.query('DROP ROLE IF EXISTS "client-node"')
+  await db.query('CREATE ROLE "client-node"')
+  const stranger = new Client()
+  await stranger.connect()
+  await stranger.query('SET SESSION AUTHORIZATION "client-node"')
+  await one('SELECT secrets.put($1, $2)', names[1], 'for a friend')
+  const theirs = async (name = names[1]) => (await stranger.query({ name: 'get', text: 'SELECT secrets.get($1) AS value', values: [name] })).rows[0].value
+  const refused = async (what, call) => {
+    try {
+      await call()
+      check(what + ': nothing was raised', false)
+    } catch (e) {
+      check(what, e.code === '42501' && ![e.message, e.detail, e.hint, e.where].join(' ').includes('canary'))
+    }
+  }
+  await refused('a stranger', theirs)
+  await refused('a stranger and what is not there', () => theirs('client/canary'))
+  await refused('a stranger who gives', () => stranger.query('SELECT secrets.grant($1, $2, $3)', ['read', 'client/canary/*', 'client-node']))
+  const rule = await one('SELECT secrets.grant($1, $2, $3)', 'read, list', 'client/node/*', 'client-node')
+  check('grant', await one('SELECT rule_id FROM secrets.grants WHERE grantee = $1', 'client-node') === rule)
+  check('prepared get after a grant', await theirs() === 'for a friend')
+  check('can', await one('SELECT secrets.can($1, $2, $3)', 'read', names[1], 'client-node') === true && await one('SELECT secrets.can($1, $2, $3)', 'write', names[1], 'client-node') === false)
+  const until = new Date('2900-01-01T00:00:00Z')
+  const denied = await one('SELECT secrets.deny(privileges => $1, pattern => $2, grantee => $3, valid_until => $4, network => $5, options => $6)', 'all', 'client/node/**', 'client-node', until, '10.0.0.0/8', { ssl: false })
+  const shown = (await db.query('SELECT effect, privileges, valid_until, network, ssl FROM secrets.grants WHERE rule_id = $1', [denied])).rows[0]
+  check('every argument bound', shown.effect === 'deny' && shown.privileges.length === 13 && shown.valid_until.getTime() === until.getTime() && shown.network === '10.0.0.0/8' && shown.ssl === false)
+  await refused('prepared get after a deny', theirs)
+  check('undeny', await one('SELECT secrets.undeny($1, $2, $3)', 'all', 'client/node/**', 'client-node') === 1)
+  check('prepared get after undeny', await theirs() === 'for a friend')
+  check('revoke', await one('SELECT secrets.revoke($1, $2, $3)', 'all', 'client/node/*', 'client-node') === 1)
+  await refused('prepared get after revoke', theirs)
+  await stranger.end()
+  await db.query('DROP ROLE "client-node"')
+
   await forget()
   await db.end()
   console.log(`1..${n}`)

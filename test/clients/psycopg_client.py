@@ -1,6 +1,10 @@
 """psycopg 3: bound parameters in text and binary, errors by class, COPY, LISTEN."""
+import datetime
+import ipaddress
 import json
+import os
 import sys
+import uuid
 
 import psycopg
 from psycopg import errors
@@ -131,6 +135,91 @@ with db.transaction(), db.cursor("c") as cursor:
     cursor.execute("SELECT name, value, problem FROM secrets.get_all(%s)", ("client/py/*",))
     rows = {r[0]: r[1:] for r in cursor.fetchall()}
 check("get_all through a cursor", rows[names[1]] == (None, "binary") and rows[names[3]] == ("binary row", None))
+
+# Rules.  A second session is the stranger; what it prepared outlives each change of a rule.
+stranger_name = 'client "py" str\u00e4nger'
+stranger_sql = '"client ""py"" str\u00e4nger"'
+db.execute("DELETE FROM secrets_catalog.rule WHERE pattern LIKE 'client/py%'")
+db.execute(f"DROP ROLE IF EXISTS {stranger_sql}")
+password = uuid.uuid4().hex
+db.execute(f"CREATE ROLE {stranger_sql} LOGIN PASSWORD '{password}'")
+stranger = psycopg.connect(autocommit=True)
+stranger.execute(f"SET SESSION AUTHORIZATION {stranger_sql}")
+one("SELECT secrets.put(%s, %s)", names[0], "for a friend")
+
+
+def theirs(sql="SELECT secrets.get(%s)", *args, **kwargs):
+    return stranger.execute(sql, args or (names[0],), **kwargs).fetchone()[0]
+
+
+def refused(what, call):
+    raises(what, errors.InsufficientPrivilege, "42501", call)
+
+
+refused("a stranger", theirs)
+refused("a stranger, prepared", lambda: theirs(prepare=True))
+refused("a stranger and what is not there", lambda: theirs("SELECT secrets.get(%s)", "client/canary"))
+refused("a stranger who gives", lambda: theirs("SELECT secrets.grant(%s, %s, %s)", "read", "client/canary/*", stranger_name))
+rule = one("SELECT secrets.grant(%s, %s, %s)", "read, list", "client/py", stranger_name)
+check("grant", isinstance(rule, uuid.UUID) and one("SELECT rule_id FROM secrets.grants WHERE grantee = %s", stranger_name) == rule)
+check("prepared get after a grant", theirs(prepare=True) == "for a friend" and theirs() == "for a friend")
+check("prepared get after a grant, binary", theirs(prepare=True, binary=True) == "for a friend")
+check("can", theirs("SELECT secrets.can(%s, %s)", "read", names[0]) is True and one("SELECT secrets.can(%s, %s, %s)", "write", names[0], stranger_name) is False)
+check("explain", db.execute("SELECT rule_id, effect, through FROM secrets.explain(%s, %s) WHERE privilege = 'read'", (names[0], stranger_name)).fetchone() == (rule, "allow", None))
+until = datetime.datetime(2900, 1, 1, tzinfo=datetime.timezone.utc)
+denied = one("SELECT secrets.deny(privileges => %s, pattern => %s, grantee => %s, valid_from => %s, valid_until => %s, network => %s, options => %s)",
+             "all", "client/**", stranger_name, None, until, ipaddress.ip_network("10.0.0.0/8"), Jsonb({"ssl": False}))
+check("every argument bound", db.execute("SELECT effect, valid_from, valid_until, network, ssl, cardinality(privileges) FROM secrets.grants WHERE rule_id = %s", (denied,)).fetchone()
+      == ("deny", None, until, ipaddress.ip_interface("10.0.0.0/8"), False, 13))
+refused("prepared get after a deny", lambda: theirs(prepare=True))
+check("undeny", one("SELECT secrets.undeny(%s, %s, %s)", "all", "client/**", stranger_name) == 1)
+check("prepared get after undeny", theirs(prepare=True) == "for a friend")
+wider = one("SELECT secrets.grant(%s, %s, %s)", "{read}", "client/*", "public")
+warnings = []
+db.add_notice_handler(lambda notice: warnings.append((notice.severity_nonlocalized, notice.message_primary)))
+check("revoke", one("SELECT secrets.revoke(%s, %s, %s)", "read", "client/py", stranger_name) == 1)
+check("and the warning of what still holds", [w for w in warnings if w[0] == "WARNING" and str(wider) in w[1] and str(rule) not in w[1]] != [])
+check("prepared get by the other rule", theirs(prepare=True) == "for a friend")
+one("SELECT secrets.revoke(%s, %s, %s)", "all", "client/*", "public")
+refused("prepared get after revoke", lambda: theirs(prepare=True))
+# A server-side cursor and a pipeline hear of it too.
+one("SELECT secrets.grant(%s, %s, %s)", "read", "client/py", stranger_name)
+stranger.autocommit = False
+stranger.execute("DECLARE c CURSOR FOR SELECT secrets.get(%s) FROM generate_series(1, 3)", (names[0],))
+check("a cursor's first row", stranger.execute("FETCH 1 FROM c").fetchone()[0] == "for a friend")
+one("SELECT secrets.revoke(%s, %s, %s)", "read", "client/py", stranger_name)
+refused("a cursor's next row", lambda: stranger.execute("FETCH 1 FROM c"))
+stranger.rollback()
+stranger.close()
+
+# By address: over TCP the rule holds there; over a socket none that names a network.
+host = os.environ.get("JDBC_HOST") or ("localhost" if os.environ["PGHOST"].startswith("/") else os.environ["PGHOST"])
+far = psycopg.connect(host=host, user=stranger_name, password=password, autocommit=True)
+address = far.execute("SELECT inet_client_addr()").fetchone()[0]
+other = ipaddress.ip_address("192.0.2.1")
+
+
+def from_far(sql="SELECT secrets.get(%s)", *args):
+    return far.execute(sql, args or (names[0],)).fetchone()[0]
+
+
+refused("a stranger from far", from_far)
+one("SELECT secrets.grant(%s, %s, %s, network => %s)", "read, grant", "client/py", stranger_name, ipaddress.ip_interface(address))
+check("from that address", from_far() == "for a friend")
+check("not from a socket", one("SELECT secrets.can(%s, %s, %s)", "read", names[0], stranger_name) is False)
+# He gives on for where he has it, and for nowhere else.
+check("given on for there", isinstance(from_far("SELECT secrets.grant(%s, %s, %s, network => %s)", "read", "client/py", "pg_monitor", address), uuid.UUID))
+refused("given on for everywhere", lambda: from_far("SELECT secrets.grant(%s, %s, %s)", "read", "client/py", "pg_monitor"))
+refused("given on for elsewhere", lambda: from_far("SELECT secrets.grant(%s, %s, %s, network => %s)", "read", "client/py", "pg_monitor", other))
+refused("given on for more", lambda: from_far("SELECT secrets.grant(%s, %s, %s, network => %s)", "read", "client/py", "pg_monitor",
+                                            ipaddress.ip_network(f"{address}/{address.max_prefixlen}").supernet()))
+one("SELECT secrets.deny(%s, %s, %s, network => %s)", "read", "client/**", "public", other)
+check("denied elsewhere", from_far() == "for a friend")
+one("SELECT secrets.deny(%s, %s, %s, network => %s)", "read", "client/**", "public", ipaddress.ip_interface(address))
+refused("denied there", from_far)
+far.close()
+db.execute("DELETE FROM secrets_catalog.rule WHERE pattern LIKE 'client/%'")
+db.execute(f"DROP ROLE {stranger_sql}")
 
 for name in names:
     forget(name)
