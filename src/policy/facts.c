@@ -4,7 +4,6 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
@@ -21,7 +20,7 @@ rule_is_public(const Rule *rule)
 
 /*
  * The tag decides.  Where it is nowhere in the cluster, and a restore may
- * still be under way, the name does: so will policy_settle().
+ * still be under way, the name may: as it will in policy_settle().
  */
 static Oid
 find_role(const Rule *rule)
@@ -29,7 +28,7 @@ find_role(const Rule *rule)
 	Oid			role = role_of_tag(rule->grantee_tag, rule->grantee_oid);
 
 	if (!OidIsValid(role) && !policy_is_settled())
-		role = get_role_oid(rule->grantee, true);
+		role = grantee_role(rule->grantee_tag);
 	return role;
 }
 

@@ -36,6 +36,25 @@ extern void rule_decode(HeapTuple tuple, TupleDesc desc, Rule *rule);
 typedef void (*rule_visitor) (Rule *rule, void *arg);
 extern void rule_visit(Oid role, const char *name, rule_visitor visit, void *arg);
 
+/*
+ * Whom the rules of one tag are for, while a restore may still be under way:
+ * who bears it, or by the name that they were last given under.
+ */
+typedef struct Grantee
+{
+	char		tag[NAMEDATALEN];	/* the key */
+	char		name[NAMEDATALEN];
+	TimestampTz granted_at;
+	pg_uuid_t	rule;			/* the one that was given last */
+	Oid			likely;
+	Oid			role;			/* InvalidOid: nobody */
+} Grantee;
+
+extern Oid	grantee_role(const char *tag);
+
+/* Copies of those who have one, by its OID. */
+extern List *grantees_with_role(void);
+
 extern bool rule_network_contains(const Rule *rule, const inet *network);
 
 #endif

@@ -11,7 +11,6 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
-#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
@@ -192,74 +191,38 @@ policy_is_settled(void)
 
 /* The rules of one grantee of old: all of one tag, bound to one role. */
 static void
-rebind(const Rule *rule, Oid role, const char *tag)
+rebind(const Grantee *grantee, const char *tag)
 {
 	static Statement statement = STATEMENT(
 		"UPDATE secrets_catalog.rule SET grantee = $2, grantee_oid = $3, grantee_tag = $4 WHERE grantee_tag" EQ "$1",
 		4, {TEXTOID, TEXTOID, OIDOID, TEXTOID});
 	Datum		values[] = {
-		CStringGetTextDatum(rule->grantee_tag), CStringGetTextDatum(GetUserNameFromId(role, false)),
-		ObjectIdGetDatum(role), CStringGetTextDatum(tag)
+		CStringGetTextDatum(grantee->tag), CStringGetTextDatum(GetUserNameFromId(grantee->role, false)),
+		ObjectIdGetDatum(grantee->role), CStringGetTextDatum(tag)
 	};
 
 	run(&statement, values, NULL);
 }
 
 static void
-bind(const Rule *rule, Oid role)
+bind(const Grantee *grantee)
 {
 	char		tag[NAMEDATALEN];
 
-	if (!role_lock(role))
+	if (!role_lock(grantee->role))
 		return;
-	role_make_tag(role, rule->grantee_tag, tag);
-	if (role != rule->grantee_oid || strcmp(tag, rule->grantee_tag) != 0)
-		rebind(rule, role, tag);
+	role_make_tag(grantee->role, grantee->tag, tag);
+	if (grantee->role != grantee->likely || strcmp(tag, grantee->tag) != 0)
+		rebind(grantee, tag);
 }
 
-/* Who bears the tag; or, by name, who has the name where nobody bears the tag. */
-static Oid
-find_grantee(const Rule *rule, bool by_name)
-{
-	Oid			role = role_of_tag(rule->grantee_tag, rule->grantee_oid);
-
-	if (by_name)
-		role = OidIsValid(role) ? InvalidOid : get_role_oid(rule->grantee, true);
-	return role;
-}
-
-/*
- * Under one name each tag, the one that it was last given under; and to one role
- * one tag.  Two of one name were two roles: one was renamed, and another came to
- * its name.  Who bears a tag is the one, else the one that was given something
- * last; the other's rules are nobody's.
- */
 static void
 bind_all(void)
 {
-	static Statement statement = STATEMENT(
-		"SELECT * FROM (SELECT DISTINCT ON (grantee_tag) * FROM secrets_catalog.rule WHERE grantee_tag" NE "'' "
-		"ORDER BY grantee_tag, granted_at USING OPERATOR(pg_catalog.>), id) AS last "
-		"ORDER BY granted_at USING OPERATOR(pg_catalog.>), id", 0, {InvalidOid});
-	List	   *grantees;
-	List	   *bound = NIL;
+	ListCell   *cell;
 
-	statement.reads_all = true;
-	grantees = run(&statement, NULL, NULL);
-	for (int by_name = 0; by_name <= 1; by_name++)
-	{
-		ListCell   *cell;
-
-		foreach(cell, grantees)
-		{
-			Oid			role = find_grantee(lfirst(cell), by_name);
-
-			if (!OidIsValid(role) || list_member_oid(bound, role))
-				continue;
-			bind(lfirst(cell), role);
-			bound = lappend_oid(bound, role);
-		}
-	}
+	foreach(cell, grantees_with_role())
+		bind(lfirst(cell));
 }
 
 static void
