@@ -237,6 +237,35 @@ make_home(void)
 	catalog_run_once("INSERT INTO secrets_catalog.home VALUES ($1, $2, $3)", lengthof(types), types, values);
 }
 
+/* What pg_restore --disable-triggers did: it enables them again, but no more ALWAYS. */
+static void
+set_triggers_back(void)
+{
+	MemoryContext mine = CurrentMemoryContext;
+	List	   *commands = NIL;
+	Caller		caller = as_owner();
+	ListCell   *cell;
+
+	SPI_connect();
+	if (SPI_execute("SELECT pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', "
+					"tgrelid::pg_catalog.regclass, tgname) FROM pg_catalog.pg_trigger "
+					"WHERE tgrelid" EQ "ANY (ARRAY['secrets_catalog.rule', 'secrets_catalog.home']::pg_catalog.regclass[]) "
+					"AND NOT tgisinternal AND tgenabled" NE "'A'", false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the triggers of the catalogs");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		MemoryContext spi = MemoryContextSwitchTo(mine);
+
+		commands = lappend(commands, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
+		MemoryContextSwitchTo(spi);
+	}
+	foreach(cell, commands)
+		if (SPI_execute(lfirst(cell), false, 0) != SPI_OK_UTILITY)
+			elog(ERROR, "could not alter a trigger of the catalogs");
+	SPI_finish();
+	as_caller(caller);
+}
+
 void
 policy_settle(void)
 {
@@ -245,6 +274,7 @@ policy_settle(void)
 	LockRelationOid(catalog_oid(CATALOG_HOME), ShareRowExclusiveLock);
 	if (has_home())
 		return;
+	set_triggers_back();
 	bind_all();
 	make_home();
 }
