@@ -103,7 +103,7 @@ INSERT INTO gate_test.verb (verb, needs, call) VALUES
 	('get', 'read', $$secrets.get($1[1])$$), ('get field', 'read', $$secrets.get($1[1], 'a')$$), ('get version', 'read', $$secrets.get($1[1], version => 1)$$), ('get stage', 'read', $$secrets.get($1[1], stage => 'previous')$$),
 	('get_bytes', 'read', $$secrets.get_bytes($1[1])$$), ('try_get', 'read', $$secrets.try_get($1[1])$$), ('get_many', 'read', $$(SELECT count(*) FROM secrets.get_many(ARRAY[$1[1]]))$$),
 	('get_all', 'read', $$(SELECT nullif(count(*), 0) FROM secrets.get_all($1[1]))$$), ('get_all **', 'read', $$(SELECT nullif(count(*), 0) FROM secrets.get_all('**'))$$),
-	('current_version', 'list read', $$secrets.current_version($1[1])$$), ('watch', 'list read', $$secrets.watch($1[1])$$),
+	('current_version', 'list read', $$secrets.current_version($1[1])$$), ('watch', 'read', $$secrets.watch($1[1])$$),
 	('describe', 'list', $$(SELECT d.name FROM secrets.describe($1[1]) d)$$), ('list', 'list', $$(SELECT nullif(count(*), 0) FROM secrets.list($1[1]))$$),
 	('secrets', 'list', $$(SELECT nullif(count(*), 0) FROM secrets.secrets WHERE name = $1[1])$$), ('versions', 'list', $$(SELECT nullif(count(*), 0) FROM secrets.versions WHERE name = $1[1])$$), ('deleted', 'list', $$(SELECT nullif(count(*), 0) FROM secrets.deleted)$$),
 	('delete', 'delete', $$secrets.delete($1[1])$$), ('undelete', 'delete', $$secrets.undelete('g/gone')$$),

@@ -66,10 +66,10 @@ SELECT pg_temp.forget_rules();
 SELECT secrets.grant('read, grant', 'g/**', 'give_h', valid_until => '2900-01-01') IS NOT NULL;
 SELECT t, pg_temp.tried('give_h', format('grant(''read'', ''g/a'', ''give_x''%s)', t)), pg_temp.tried('give_h', format('grant(''read'', ''g/a'', ''give_h''%s)', t)), pg_temp.tried('give_h', format('grant(''read'', ''g/**'', ''give_h''%s)', t)), pg_temp.tried('give_h', format('grant(''read'', ''g/a'', ''public''%s)', t)), pg_temp.tried('give_h', format('grant(''grant'', ''g/a'', ''give_group''%s)', t))
 	FROM unnest(ARRAY['', ', valid_until => ''infinity''', ', valid_until => ''2900-01-01 00:00:01''', ', valid_until => ''2900-01-01''', ', valid_until => ''2899-01-01''', ', ''2898-01-01'', ''2899-01-01''', ', ''2899-01-01''']) t;
--- To forbid and to take needs no time; to undo that does.
+-- He forbids for no longer either, and undoing that is for good; to take needs no time.
 SELECT secrets.deny('read', 'g/d', 'give_x') IS NOT NULL;
 SELECT pg_temp.tried('give_h', $$deny('read', 'g/a', 'give_x')$$), pg_temp.tried('give_h', $$revoke('read', 'g/a', 'give_x')$$), pg_temp.tried('give_h', $$undeny('read', 'g/d', 'give_x')$$);
--- Nor by a deny with an end of its own: his right ends before.
+-- But a deny that ends before his right does; taking it back would be for good.
 SELECT pg_temp.as_role('give_h', $$secrets.deny('read', 'g/e', 'give_x', valid_until => '2800-01-01') IS NOT NULL$$), pg_temp.tried('give_h', $$undeny('read', 'g/e', 'give_x')$$);
 -- Both must last, what is given and the right to give.
 SELECT secrets.grant('read', '**', 'give_h') IS NOT NULL;

@@ -62,9 +62,11 @@
 #if PG_VERSION_NUM >= 160000
 #define MEMBERSHIP_INHERITS(form, member_inherits) ((void) (member_inherits), (form)->inherit_option)
 #define MEMBERSHIP_CAN_SET(form) ((form)->set_option)
+#define AND_LET_IT_INHERIT " WITH INHERIT TRUE"	/* a GRANT of what is granted leaves the option as it is */
 #else
 #define MEMBERSHIP_INHERITS(form, member_inherits) (member_inherits)
 #define MEMBERSHIP_CAN_SET(form) true
+#define AND_LET_IT_INHERIT ""
 #endif
 
 /* Before 16 whoever has CREATEROLE may make anybody a member of anything but a superuser. */

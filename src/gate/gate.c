@@ -108,9 +108,8 @@ gate_scope(Privilege privilege)
 void
 gate_require_any(void)
 {
-	for (int privilege = 0; privilege < NUM_PRIVILEGES; privilege++)
-		if (gate_scope((Privilege) privilege)->n > 0)
-			return;
+	if (gate_scope(ANY_PRIVILEGE)->n > 0)
+		return;
 	REFUSE(ERRCODE_INSUFFICIENT_PRIVILEGE,
 		   errmsg("permission denied: this is for whoever has been granted something"));
 }

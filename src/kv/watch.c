@@ -46,8 +46,8 @@ kv_watch(const char *name)
 	Secret		secret;
 
 	check_name(name);
-	(void) gate_require_either(PRIV_LIST, PRIV_READ, name);
-	gate_begin_change();
+	/* Not for whoever may only list: it writes, and locks as a write does. */
+	(void) require_change(PRIV_READ, name);
 	lock_secret(name, LOCK_CHANGE, &secret);
 	if (secret.watch_channel == NULL)
 		secret.watch_channel = make_channel();

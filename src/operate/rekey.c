@@ -62,6 +62,15 @@ choose_key(Progress *progress)
 	return true;
 }
 
+/* An operator needs no right to know names. */
+static char *
+name_or_id(const Secret *secret)
+{
+	if (gate_allows(PRIV_LIST, secret->name, NULL))
+		return psprintf("\"%s\"", secret->name);
+	return DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&secret->id)));
+}
+
 /* One value, if it can be locked.  A value that does not verify stays, and is told of. */
 static void
 rekey_one(const GatePass *pass, const ValueKey *key, bool wait, Progress *progress)
@@ -80,8 +89,8 @@ rekey_one(const GatePass *pass, const ValueKey *key, bool wait, Progress *progre
 	if (!value_try_open(pass, &secret, &version, &plain))
 	{
 		ereport(WARNING,
-				(errmsg("version " INT64_FORMAT " of secret \"%s\" does not verify and was left as it is",
-						version.version, secret.name)));
+				(errmsg("version " INT64_FORMAT " of secret %s does not verify and was left as it is",
+						version.version, name_or_id(&secret))));
 		return;
 	}
 	version.value = value_seal(pass, &secret, version.version, &plain);

@@ -103,12 +103,18 @@ weigh(Rule *rule, void *arg)
 		propose(rule->deny ? &judgement->deny : &judgement->allow, rule);
 }
 
-/* A rule that changes while we read makes us begin again: half of each state is neither. */
+/*
+ * A rule that changes while we read makes us begin again: half of each state is
+ * neither.  Not for ever: with debug_discard_caches something always changes.
+ */
+#define MOST_TRIES 100
+
 static void
 judge(Judgement *judgement)
 {
 	uint64		rules;
 	uint64		roles;
+	int			tries = 0;
 
 	do
 	{
@@ -119,7 +125,7 @@ judge(Judgement *judgement)
 		judgement->allow = judgement->deny = NULL;
 		rule_visit(judgement->role, judgement->name, weigh, judgement);
 		CHECK_FOR_INTERRUPTS();
-	} while (rules != rule_generation() || roles != role_generation());
+	} while ((rules != rule_generation() || roles != role_generation()) && ++tries < MOST_TRIES);
 }
 
 static Verdict
@@ -260,7 +266,7 @@ typedef struct Scope
 	MemoryContext memory;
 } Scope;
 
-static Scope scopes[NUM_PRIVILEGES];
+static Scope scopes[NUM_PRIVILEGES + 1];
 
 static int
 compare_prefixes(const ListCell *a, const ListCell *b)
@@ -292,6 +298,7 @@ keep_widest(Scope *scope, List *prefixes)
 static void
 make_scope(Scope *scope, Oid role, Privilege privilege)
 {
+	PrivilegeSet wanted = privilege == ANY_PRIVILEGE ? ALL_PRIVILEGES : PRIVILEGE(privilege);
 	TimestampTz now = GetCurrentTimestamp();
 	List	   *prefixes = NIL;
 	ListCell   *cell;
@@ -305,7 +312,7 @@ make_scope(Scope *scope, Oid role, Privilege privilege)
 		bool		exact;
 		size_t		len = pattern_prefix(rule->pattern, strlen(rule->pattern), &exact);
 
-		if (rule->deny || !(rule->privileges & PRIVILEGE(privilege)) || !rule_concerns(rule, role))
+		if (rule->deny || !(rule->privileges & wanted) || !rule_concerns(rule, role))
 			continue;
 		if (rule->valid_from > now)
 			scope->holds_until = Min(scope->holds_until, rule->valid_from);

@@ -62,8 +62,10 @@ extern bool policy_bypass_is_on(void);
 
 /*
  * Literal prefixes of the names on which role may hold the privilege, in "C"
- * order, none a prefix of another: how many, and a copy of them.
+ * order, none a prefix of another: how many, and a copy of them.  ANY_PRIVILEGE:
+ * where it may hold any.
  */
+#define ANY_PRIVILEGE NUM_PRIVILEGES
 extern int	policy_scope(Oid role, Privilege privilege, const char ***prefixes);
 
 /*

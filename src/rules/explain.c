@@ -129,7 +129,7 @@ explain_default(const Question *question, Explanation *answer)
 		answer->rule = rule;
 		answer->could_obtain = true;
 		answer->needed = how == OBTAIN_BY_SET ? psprintf("SET ROLE %s", quote_identifier(rule_grantee_name(rule)))
-			: psprintf("GRANT %s TO %s", quote_identifier(rule_grantee_name(rule)), quote_identifier(me));
+			: psprintf("GRANT %s TO %s%s", quote_identifier(rule_grantee_name(rule)), quote_identifier(me), AND_LET_IT_INHERIT);
 		answer->through = role_path(question->role, rule_role(rule), false);
 		if (answer->through == NULL)
 			answer->through = rule_grantee_name(rule);

@@ -45,12 +45,12 @@ check_window(const RuleRequest *request)
 		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE, errmsg("valid_until is in the past"));
 }
 
-/* Who gives needs grant, and all that he gives; who denies, grant alone. */
+/* Who gives needs grant, and all that he gives; who denies, grant alone: both for as long, and from as far. */
 static GatePass
 require_to_give(const RuleRequest *request, PrivilegeSet set)
 {
 	Reach		reach = {
-		.pattern = request->pattern,.lasting = !request->deny,
+		.pattern = request->pattern,.lasting = true,
 		.valid_from = request->valid_from,.valid_until = request->valid_until,
 		.network = request->network,.ssl = request->ssl
 	};
