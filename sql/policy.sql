@@ -152,6 +152,11 @@ SELECT pg_temp.speaks('f' || i || '/g/leaf-leaf-leaf') FROM generate_series(508,
 SELECT secrets.deny('list', 'f512/g/leaf*', 'policy_a') IS NOT NULL;
 SELECT i FROM generate_series(1, 600) i WHERE NOT secrets.can('list', 'f' || i || '/g/leaf-leaf-leaf', 'policy_a');
 SELECT pg_temp.forget_rules();
+-- However long a name is: up to what is remembered, and to what a name may be.
+SELECT secrets.grant('read', repeat('x', 119) || '*', 'policy_a') IS NOT NULL, secrets.grant('list', 'd/*/' || repeat('y', 508), 'policy_a') IS NOT NULL, secrets.deny('read', repeat('x', 512), 'policy_a') IS NOT NULL, secrets.grant('list', repeat('z/', 255) || 'zz', 'policy_a') IS NOT NULL;
+SELECT n, secrets.can('read', repeat('x', n), 'policy_a') FROM unnest(ARRAY[118, 119, 120, 121, 500, 511, 512]) n;
+SELECT secrets.can('list', 'd/x/' || repeat('y', 508), 'policy_a'), secrets.can('list', 'd/x/' || repeat('y', 507), 'policy_a'), secrets.can('list', repeat('z/', 255) || 'zz', 'policy_a'), secrets.can('list', repeat('z/', 255) || 'z', 'policy_a');
+SELECT pg_temp.forget_rules();
 -- Two who ask in turn about more names than a session remembers: no memory is lost.
 SELECT secrets.grant('read', 'p/x', 'policy_a') IS NOT NULL, secrets.grant('read', 'p/y', 'policy_b') IS NOT NULL;
 SELECT count(*) FILTER (WHERE secrets.can('read', 'p/n' || i, 'policy_a')), count(*) FILTER (WHERE secrets.can('read', 'p/n' || i, 'policy_b')) FROM generate_series(1, 5000) i;

@@ -92,6 +92,13 @@ BEGIN;
 SELECT secrets.deny('list', 't/x/y', 'take_b') IS NOT NULL, secrets.deny('list', 't/x', 'take_b', network => '10.0.0.0/8') IS NOT NULL, secrets.deny('list', 't/x', 'take_b', valid_from => '2999-01-01') IS NOT NULL;
 SELECT secrets.revoke('list', 't/x', 'take_b');
 ROLLBACK;
+-- Who takes learns of rules that he does not look after that they are there, by their ids, and nothing more.
+CREATE ROLE take_holder;
+SELECT secrets.grant('grant', 't/*', 'take_holder') IS NOT NULL;
+SET ROLE take_holder;
+SELECT secrets.revoke('read', 't/x', 'take_b');
+RESET ROLE;
+DROP ROLE take_holder;
 -- undeny says what still forbids it.
 SELECT pg_temp.forget_rules();
 SELECT secrets.grant('read', '**', 'take_b') IS NOT NULL, secrets.deny('read', 't/x', 'take_b') IS NOT NULL, secrets.deny('read', 't/**', 'take_group') IS NOT NULL, secrets.deny('list', '**', 'public') IS NOT NULL;
