@@ -58,90 +58,54 @@ sub open_readers
 	return;
 }
 
-sub send_all { $_->{send}->($_->{client}) foreach @readers; return; }
-sub outcome { my ($answer) = @_; return $answer->{state} || $answer->{out}; }
-
-# What each was told last.
-sub receive_all { return map { outcome(($_->{client}->answers)[-1]) } @readers; }
-
-# Takes steps of [what to commit, whether one may then], over and over; the readers
-# are busy while it commits, and asked again when it has.
-sub follows
-{
-	my ($what, $rounds, @steps) = @_;
-	my (%stale, $asked);
-
-	foreach my $round (1 .. $rounds)
-	{
-		foreach my $step (@steps)
-		{
-			my ($sql, $may) = @$step;
-
-			send_all();
-			$changer->value($_) foreach (ref $sql ? @$sql : $sql);
-			receive_all();
-			send_all();
-			my @told = receive_all();
-			foreach my $i (0 .. $#readers)
-			{
-				$asked++;
-				$stale{"$readers[$i]{name}: $told[$i] after $sql"}++ if $told[$i] ne ($may ? 'value' : '42501');
-			}
-		}
-	}
-	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	is_deeply(\%stale, {}, "$what: no stale answer in $asked");
-	return;
-}
-
 my $grant = q{SELECT secrets.grant('read, list', 'a/b', 'app')};
 my $revoke = q{SELECT secrets.revoke('read, list', 'a/b', 'app')};
 
 open_readers();
-follows('nothing changes', 1, [ 'SELECT 1', 0 ]);
-follows('grant, revoke', $many, [ $grant, 1 ], [ $revoke, 0 ]);
-follows('grant, revoke on a pattern', $some, [ q{SELECT secrets.grant('read, list', 'a/*', 'app')}, 1 ], [ q{SELECT secrets.revoke('all', 'a/*', 'app')}, 0 ]);
-follows('grant, revoke for public', $some, [ q{SELECT secrets.grant('read, list', '**', 'public')}, 1 ], [ q{SELECT secrets.revoke('all', '**', 'public')}, 0 ]);
+follows(\@readers, $changer, 'nothing changes', 1, [ 'SELECT 1', 0 ]);
+follows(\@readers, $changer, 'grant, revoke', $many, [ $grant, 1 ], [ $revoke, 0 ]);
+follows(\@readers, $changer, 'grant, revoke on a pattern', $some, [ q{SELECT secrets.grant('read, list', 'a/*', 'app')}, 1 ], [ q{SELECT secrets.revoke('all', 'a/*', 'app')}, 0 ]);
+follows(\@readers, $changer, 'grant, revoke for public', $some, [ q{SELECT secrets.grant('read, list', '**', 'public')}, 1 ], [ q{SELECT secrets.revoke('all', '**', 'public')}, 0 ]);
 
 # The rest by one rule, for a role that app is a member of.
-follows('rolled back, or not', $some, [ "BEGIN; $grant; ROLLBACK", 0 ], [ "BEGIN; SAVEPOINT s; $grant; ROLLBACK TO s; COMMIT", 0 ],
+follows(\@readers, $changer, 'rolled back, or not', $some, [ "BEGIN; $grant; ROLLBACK", 0 ], [ "BEGIN; SAVEPOINT s; $grant; ROLLBACK TO s; COMMIT", 0 ],
 	[ "BEGIN; $grant; COMMIT", 1 ], [ "BEGIN; $revoke; ROLLBACK", 1 ], [ "BEGIN; SAVEPOINT s; $revoke; RELEASE s; COMMIT", 0 ]);
-follows('prepared transactions', $some,
+follows(\@readers, $changer, 'prepared transactions', $some,
 	[ [ 'BEGIN', $grant, q{PREPARE TRANSACTION 'p'} ], 0 ], [ q{COMMIT PREPARED 'p'}, 1 ], [ [ 'BEGIN', $revoke, q{PREPARE TRANSACTION 'p'} ], 1 ],
 	[ q{ROLLBACK PREPARED 'p'}, 1 ], [ [ 'BEGIN', $revoke, q{PREPARE TRANSACTION 'p'} ], 1 ], [ q{COMMIT PREPARED 'p'}, 0 ]);
 value($node, $grant);
-follows('deny, undeny', $some, [ q{SELECT secrets.deny('all', 'a/**', 'public')}, 0 ], [ q{SELECT secrets.undeny('all', 'a/**', 'public')}, 1 ]);
-follows('renamed', $some, [ 'ALTER ROLE app RENAME TO another; CREATE ROLE app', 1 ], [ 'DROP ROLE app; ALTER ROLE another RENAME TO app', 1 ]);
+follows(\@readers, $changer, 'deny, undeny', $some, [ q{SELECT secrets.deny('all', 'a/**', 'public')}, 0 ], [ q{SELECT secrets.undeny('all', 'a/**', 'public')}, 1 ]);
+follows(\@readers, $changer, 'renamed', $some, [ 'ALTER ROLE app RENAME TO another; CREATE ROLE app', 1 ], [ 'DROP ROLE app; ALTER ROLE another RENAME TO app', 1 ]);
 my $tag = value($node, q{SELECT grantee_tag FROM secrets_catalog.rule});
-follows('the label taken away by hand', $some, [ 'SECURITY LABEL FOR secrets ON ROLE app IS NULL', 0 ], [ "SECURITY LABEL FOR secrets ON ROLE app IS '$tag'", 1 ]);
-follows('rules changed by hand', $some, [ q{UPDATE secrets_catalog.rule SET privileges = '{write}'}, 0 ],
+follows(\@readers, $changer, 'the label taken away by hand', $some, [ 'SECURITY LABEL FOR secrets ON ROLE app IS NULL', 0 ], [ "SECURITY LABEL FOR secrets ON ROLE app IS '$tag'", 1 ]);
+follows(\@readers, $changer, 'rules changed by hand', $some, [ q{UPDATE secrets_catalog.rule SET privileges = '{write}'}, 0 ],
 	[ q{SET session_replication_role = replica; UPDATE secrets_catalog.rule SET privileges = '{list,read}'; RESET session_replication_role}, 1 ],
 	[ 'CREATE TEMP TABLE kept AS SELECT * FROM secrets_catalog.rule; DELETE FROM secrets_catalog.rule', 0 ],
 	[ 'INSERT INTO secrets_catalog.rule SELECT id, effect, privileges, pattern, grantee, grantee_oid, grantee_tag, valid_from, valid_until, network, ssl, granted_by, granted_at FROM kept; DROP TABLE kept', 1 ]);
 value($node, $revoke);
 
 value($node, q{SELECT secrets.grant('read, list', 'a/b', 'readers')});
-follows('a membership', $many, [ 'GRANT readers TO app', 1 ], [ 'REVOKE readers FROM app', 0 ]);
+follows(\@readers, $changer, 'a membership', $many, [ 'GRANT readers TO app', 1 ], [ 'REVOKE readers FROM app', 0 ]);
 value($node, 'GRANT team TO app');
-follows("a membership's membership", $some, [ 'GRANT readers TO team', 1 ], [ 'REVOKE readers FROM team', 0 ]);
+follows(\@readers, $changer, "a membership's membership", $some, [ 'GRANT readers TO team', 1 ], [ 'REVOKE readers FROM team', 0 ]);
 value($node, 'REVOKE team FROM app; GRANT readers TO app');
 my @inherits = $is_16 ? ('GRANT readers TO app WITH INHERIT FALSE', 'GRANT readers TO app WITH INHERIT TRUE') : ('ALTER ROLE app NOINHERIT', 'ALTER ROLE app INHERIT');
-follows($inherits[0], $some, [ $inherits[0], 0 ], [ $inherits[1], 1 ]);
-follows('another role under the name', $some,
+follows(\@readers, $changer, $inherits[0], $some, [ $inherits[0], 0 ], [ $inherits[1], 1 ]);
+follows(\@readers, $changer, 'another role under the name', $some,
 	[ 'ALTER ROLE readers RENAME TO writers; CREATE ROLE readers; REVOKE writers FROM app; GRANT readers TO app', 0 ],
 	[ 'DROP ROLE readers; ALTER ROLE writers RENAME TO readers; GRANT readers TO app', 1 ]);
-follows('dropped, and made again', $some, [ 'DROP ROLE readers', 0 ], [ 'CREATE ROLE readers; GRANT readers TO app', 0 ],
+follows(\@readers, $changer, 'dropped, and made again', $some, [ 'DROP ROLE readers', 0 ], [ 'CREATE ROLE readers; GRANT readers TO app', 0 ],
 	[ q{SELECT secrets.grant('read, list', 'a/b', 'readers')}, 1 ]);
 value($node, 'DROP ROLE readers');
 
-follows('SUPERUSER', $some, [ 'ALTER ROLE app SUPERUSER', 1 ], [ 'ALTER ROLE app NOSUPERUSER', 0 ]);
+follows(\@readers, $changer, 'SUPERUSER', $some, [ 'ALTER ROLE app SUPERUSER', 1 ], [ 'ALTER ROLE app NOSUPERUSER', 0 ]);
 value($node, q{SELECT secrets.grant('read, list', 'a/b', 'pg_database_owner')});
-follows('ALTER DATABASE OWNER', $some, [ 'ALTER DATABASE postgres OWNER TO app', 1 ], [ 'ALTER DATABASE postgres OWNER TO postgres', 0 ]);
+follows(\@readers, $changer, 'ALTER DATABASE OWNER', $some, [ 'ALTER DATABASE postgres OWNER TO app', 1 ], [ 'ALTER DATABASE postgres OWNER TO postgres', 0 ]);
 value($node, q{SELECT secrets.revoke('read, list', 'a/b', 'pg_database_owner')});
 
 # The owner of the catalogs passes every check; that takes a lock which an open transaction is in the way of.
 $_->{client}->ask('COMMIT') foreach grep { $_->{name} eq 'REPEATABLE READ' } @readers;
-follows('the owner of the catalogs', $some, [ 'ALTER TABLE secrets_catalog.secret OWNER TO app', 1 ], [ 'ALTER TABLE secrets_catalog.secret OWNER TO postgres', 0 ]);
+follows(\@readers, $changer, 'the owner of the catalogs', $some, [ 'ALTER TABLE secrets_catalog.secret OWNER TO app', 1 ], [ 'ALTER TABLE secrets_catalog.secret OWNER TO postgres', 0 ]);
 
 # What a role is, it is in every database.
 value($node, 'CREATE DATABASE second');
@@ -150,9 +114,9 @@ $_->{client}->close foreach @readers;
 @readers = ();
 add_reader('in another database', { db => 'second' }, sub { $_[0]->start('get') })->prepare('get', q{SELECT secrets.get('a/b')});
 $tag = value($node, q{SELECT grantee_tag FROM secrets_catalog.rule}, 'second');
-follows('a membership, for another database', $some, [ 'GRANT readers TO app', 1 ], [ 'REVOKE readers FROM app', 0 ]);
+follows(\@readers, $changer, 'a membership, for another database', $some, [ 'GRANT readers TO app', 1 ], [ 'REVOKE readers FROM app', 0 ]);
 value($node, 'GRANT readers TO app');
-follows('a label, for another database', $some, [ 'SECURITY LABEL FOR secrets ON ROLE readers IS NULL', 0 ], [ "SECURITY LABEL FOR secrets ON ROLE readers IS '$tag'", 1 ]);
+follows(\@readers, $changer, 'a label, for another database', $some, [ 'SECURITY LABEL FOR secrets ON ROLE readers IS NULL', 0 ], [ "SECURITY LABEL FOR secrets ON ROLE readers IS '$tag'", 1 ]);
 value($node, 'DROP ROLE readers');
 
 # ---- one connection, several roles ----
@@ -162,7 +126,7 @@ value($node, q{CREATE FUNCTION lent() RETURNS text LANGUAGE sql SECURITY DEFINER
 $_->{client}->close foreach @readers;
 @readers = ();
 add_reader('SECURITY DEFINER', {}, sub { $_[0]->start('lent') })->prepare('lent', 'SELECT lent()');
-follows('a function given to another owner', $some, [ 'ALTER FUNCTION lent() OWNER TO keeper', 1 ], [ 'ALTER FUNCTION lent() OWNER TO app', 0 ]);
+follows(\@readers, $changer, 'a function given to another owner', $some, [ 'ALTER FUNCTION lent() OWNER TO keeper', 1 ], [ 'ALTER FUNCTION lent() OWNER TO app', 0 ]);
 my $shared = open_client($node)->prepare('get', q{SELECT secrets.get('a/b')});
 my %wrong;
 foreach my $round (1 .. $some)
@@ -265,17 +229,17 @@ $idle->close;
 open_readers();
 my $doomed = open_client($node);
 $doomed->value("BEGIN; $grant");
-send_all();
-is_deeply([ receive_all() ], [ ('42501') x @readers ], 'granted in a transaction that is open: nobody else knows');
+send_all(\@readers);
+is_deeply([ receive_all(\@readers) ], [ ('42501') x @readers ], 'granted in a transaction that is open: nobody else knows');
 value($node, "SELECT pg_terminate_backend($doomed->{pid}, 10000)");
-send_all();
-is_deeply([ receive_all() ], [ ('42501') x @readers ], 'its session ended: nothing is left');
+send_all(\@readers);
+is_deeply([ receive_all(\@readers) ], [ ('42501') x @readers ], 'its session ended: nothing is left');
 value($node, $grant);
 $doomed = open_client($node);
 $doomed->value("BEGIN; $revoke");
 value($node, "SELECT pg_terminate_backend($doomed->{pid}, 10000)");
-send_all();
-is_deeply([ receive_all() ], [ ('value') x @readers ], 'the same for a revoke');
+send_all(\@readers);
+is_deeply([ receive_all(\@readers) ], [ ('value') x @readers ], 'the same for a revoke');
 $doomed = open_client($node);
 $doomed->value("BEGIN; $revoke; SELECT secrets.grant('read', 'a/**', 'public'); CREATE ROLE half; SELECT secrets.grant('read', '**', 'half')");
 kill 'KILL', $doomed->{pid};
@@ -283,8 +247,8 @@ $doomed->answer;
 wait_for(sub { run_sql($node, 'SELECT 1')->{out} eq '1' }, 'recovery');
 is(value($node, q{SELECT pattern, grantee FROM secrets.grants WHERE pattern NOT LIKE 'c/%' AND state <> 'unbound'}), 'a/b|app', 'kill -9 in the middle: the rules are as before');
 open_readers();
-send_all();
-is_deeply([ receive_all() ], [ ('value') x @readers ], 'and so are the answers');
+send_all(\@readers);
+is_deeply([ receive_all(\@readers) ], [ ('value') x @readers ], 'and so are the answers');
 
 # ---- more news than the queue holds ----
 
@@ -301,7 +265,7 @@ sub overflow
 	$changer->value(q{DO $$ BEGIN FOR i IN 1 .. 300 LOOP EXECUTE 'CREATE TABLE t' || i || ' (a int PRIMARY KEY, b text)'; END LOOP; END $$});
 	$changer->value(q{DO $$ BEGIN FOR i IN 1 .. 300 LOOP EXECUTE 'DROP TABLE t' || i; END LOOP; END $$});
 	kill 'CONT', map { $_->{client}{pid} } @readers;
-	send_all();
+	send_all(\@readers);
 	my @answers = map { [ $_->{client}->answers ] } @readers;
 	foreach my $reader (@answers) { $reset++ if grep { $_->{notices} =~ /cache state reset/ } @$reader; }
 	return [ $reset, map { outcome($_->[-1]) } @answers ];

@@ -21,7 +21,7 @@ use Time::HiRes ();
 our @EXPORT = qw(
   soak new_key write_key root_id new_node set_root_key configure
   run_sql refused refused_note value status state_is log_since wait_for
-  forms_of files_with open_session open_client numbers
+  forms_of files_with open_session open_client outcome send_all receive_all follows numbers
 );
 
 # The long forms of the suites.
@@ -253,6 +253,43 @@ sub open_client
 	my $answer = $self->answer;
 	die "cannot connect: $answer->{err}" if $answer->{state} ne '';
 	return $self;
+}
+
+# ---- those who read while others change what they may ----
+
+# A reader: { name, client, send: what it asks, given the client }.
+
+sub send_all { my ($readers) = @_; $_->{send}->($_->{client}) foreach @$readers; return; }
+sub outcome { my ($answer) = @_; return $answer->{state} || $answer->{out}; }
+
+# What each was told last.
+sub receive_all { my ($readers) = @_; return map { outcome(($_->{client}->answers)[-1]) } @$readers; }
+
+# Takes steps of [what to commit, whether one may then], over and over; the readers
+# are busy while it commits, and asked again when it has.  They are to be told
+# 'value', or that they may not.
+sub follows
+{
+	my ($readers, $changer, $what, $rounds, @steps) = @_;
+	my (%stale, $asked);
+
+	foreach my $step ((@steps) x $rounds)
+	{
+		my ($sql, $may) = @$step;
+
+		send_all($readers);
+		$changer->value($_) foreach (ref $sql ? @$sql : $sql);
+		receive_all($readers);
+		send_all($readers);
+		my @told = receive_all($readers);
+		foreach my $i (0 .. $#told)
+		{
+			$asked++;
+			$stale{"$readers->[$i]{name}: $told[$i] after $sql"}++ if $told[$i] ne ($may ? 'value' : '42501');
+		}
+	}
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return is_deeply(\%stale, {}, "$what: no stale answer in $asked");
 }
 
 package SecretsTest::Session;
