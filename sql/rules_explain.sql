@@ -42,7 +42,9 @@ SELECT pg_temp.forget_rules();
 
 -- The columns.
 CREATE FUNCTION pg_temp.explained(name text, role text, privileges text[]) RETURNS TABLE (privilege text, allowed bool, effect text, rule text, pattern text, grantee text, through text, could_obtain bool, needed text) LANGUAGE sql AS $$
-	SELECT privilege, allowed, effect, pg_temp.number(rule_id), pattern, grantee, through, could_obtain, needed FROM secrets.explain(name, role) WHERE privilege = ANY (privileges)
+	-- From 16 on a membership that is there says for itself whether it inherits.
+	SELECT privilege, allowed, effect, pg_temp.number(rule_id), pattern, grantee, through, could_obtain, regexp_replace(needed, ' WITH INHERIT TRUE$', '')
+	FROM secrets.explain(name, role) WHERE privilege = ANY (privileges)
 $$;
 -- One row a privilege, always all of them in this order.
 SELECT privilege, allowed, effect, rule_id, pattern, grantee, through, could_obtain, needed FROM secrets.explain('e/x', 'explain_a');

@@ -202,6 +202,8 @@ rules_take(bool deny, const char *privileges, const char *pattern, const char *g
 	int			n = 0;
 
 	check_rule_pattern(pattern);
+	if (strcmp(pattern, "**") != 0)
+		taken &= ~PRIVILEGE(PRIV_OPERATE);	/* no rule there has it */
 	(void) gate_require_reach(PRIVILEGE(PRIV_GRANT), &reach);
 	gate_begin_change();
 	role = strcmp(grantee, PUBLIC_GRANTEE) == 0 ? InvalidOid : get_role_oid(grantee, true);
