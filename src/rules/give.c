@@ -158,6 +158,7 @@ tell_what_holds(bool deny, PrivilegeSet taken, const char *pattern, Oid role, co
 	List	   *rules = policy_read_rules();
 	List	   *mine = rules_on_oversight(rules);
 	PrivilegeSet denied = deny ? 0 : denied_throughout(rules, role, pattern);
+	ErrorContextCallback *callbacks = hush();	/* they tell the client, too, what was given */
 	ListCell   *cell;
 
 	foreach(cell, rules)
@@ -175,6 +176,7 @@ tell_what_holds(bool deny, PrivilegeSet taken, const char *pattern, Oid role, co
 				 looks_after(mine, rule) ? errdetail("It is for \"%s\" on %s.", rule_grantee_name(rule), rule->pattern) : 0,
 				 errhidestmt(true), errhidecontext(true)));
 	}
+	unhush(callbacks);
 }
 
 /* Rules of this pattern and grantee; 42704 where neither a role nor a rule has that name. */
