@@ -78,6 +78,10 @@ SELECT secrets.deny('read', '**', 'policy_a') IS NOT NULL;
 SELECT secrets.can('read', '**', 'policy_a'), secrets.can('operate', '**', 'policy_a');
 SELECT pg_temp.forget_rules();
 
+-- Over a Unix socket, as here, no allow that asks for a network or for TLS holds, whatever it asks for, and each such deny does.
+SELECT c, pg_temp.decided(ARRAY['grant(''read'', ''p/*'', ''policy_b''' || c || ')']), pg_temp.decided(ARRAY['grant(''read'', ''p/*'', ''policy_b'')', 'deny(''read'', ''p/*'', ''policy_b''' || c || ')'])
+	FROM unnest(ARRAY[', network => ''0.0.0.0/0''', ', network => ''::/0''', ', network => ''127.0.0.1''', ', options => ''{"ssl": true}''', ', options => ''{"ssl": false}''', ', network => ''10.0.0.0/8'', options => ''{"ssl": true}''', '']) c;
+
 -- The same by brute force: hundreds of rules at random, and the regular expressions that they stand for.
 CREATE TABLE public.policy_name (name text);
 INSERT INTO public.policy_name SELECT DISTINCT array_to_string(ARRAY(SELECT (ARRAY['a', 'b', 'ab', 'ba', 'aab'])[1 + get_byte(h, k) % 5] FROM generate_series(1, 1 + get_byte(h, 0) % 4) k), '/') FROM (SELECT decode(md5('name' || i), 'hex') FROM generate_series(1, 90) i) t (h);

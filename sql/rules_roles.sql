@@ -105,6 +105,8 @@ SELECT pg_temp.gets('roles_b');
 RELEASE s;
 ROLLBACK;
 SELECT pg_temp.gets('roles_b'), (SELECT count(*) FROM secrets.grants);
+-- Within one statement too.
+SELECT secrets.can('read', 'o/x', 'roles_b'), secrets.grant('read', 'o/*', 'roles_b') IS NOT NULL, secrets.can('read', 'o/x', 'roles_b'), secrets.deny('read', 'o/x', 'public') IS NOT NULL, secrets.can('read', 'o/x', 'roles_b'), secrets.undeny('all', 'o/x', 'public'), secrets.can('read', 'o/x', 'roles_b'), secrets.revoke('all', 'o/*', 'roles_b'), secrets.can('read', 'o/x', 'roles_b');
 -- By an exception too, and by a statement that fails.
 SELECT pg_temp.state($$CASE WHEN secrets.grant('read', 'o/*', 'roles_b') IS NOT NULL THEN pg_temp.gets('roles_b') || 1 / (SELECT 0) END$$), pg_temp.gets('roles_b');
 SELECT secrets.grant('read', 'o/*', 'roles_b') IS NOT NULL, pg_temp.gets('roles_b'), 1 / (SELECT 0);

@@ -78,6 +78,8 @@ BEGIN; SELECT secrets.revoke('all', 't/x', 'public'); ROLLBACK;
 BEGIN; SELECT secrets.revoke('all', '*/x', 'public'); ROLLBACK;
 BEGIN; SELECT secrets.revoke('all', 't/x', 'take_group'); ROLLBACK;
 BEGIN; SELECT secrets.deny('sign', '**', 'take_a') IS NOT NULL, secrets.deny('sign', '**', 'public') IS NOT NULL; SELECT secrets.revoke('all', 't/x', 'public'); ROLLBACK;
+-- To operate is nothing that a name has.
+BEGIN; SELECT secrets.grant('operate', '**', 'take_b') IS NOT NULL; SELECT secrets.revoke('all', 't/y', 'take_a'), secrets.revoke('operate, lease', 't/x', 'take_b'); ROLLBACK;
 -- What is denied throughout does not hold, nor what has ended.
 BEGIN;
 SELECT secrets.deny('read, list', 't/**', 'take_b') IS NOT NULL;
