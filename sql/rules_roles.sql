@@ -240,6 +240,7 @@ SELECT pg_temp.gets('roles_b'), pg_temp.shown();
 SECURITY LABEL FOR secrets ON ROLE roles_b IS :'tag';
 SELECT pg_temp.gets('roles_b'), pg_temp.shown();
 SECURITY LABEL FOR secrets ON ROLE roles_b IS NULL;
+SECURITY LABEL FOR secrets ON ROLE roles_new IS NULL;
 SECURITY LABEL FOR secrets ON ROLE roles_new IS :'tag';
 SELECT pg_temp.gets('roles_b'), pg_temp.gets('roles_new'), pg_temp.shown();
 BEGIN;
