@@ -71,9 +71,26 @@ is_tag(const char *text)
 	return strlen(text) == TAG_LEN && strspn(text, "0123456789abcdef") == TAG_LEN;
 }
 
+static bool
+is_other_tag(Oid role, const char *tag)
+{
+	char		mine[NAMEDATALEN];
+
+	return role_read_tag(role, mine) && strcmp(mine, tag) != 0;
+}
+
+static bool
+is_of_other(Oid role, const char *tag)
+{
+	Oid			bearer = role_of_tag(tag, InvalidOid);
+
+	return OidIsValid(bearer) && bearer != role;
+}
+
 /*
  * SECURITY LABEL FOR secrets ON ROLE: only what restores the output of
- * pg_dumpall.  Whoever may label a role could else take another's rules.
+ * pg_dumpall.  Whoever may label a role could else take another's rules.  Where
+ * the roles were here before, restored globals change nothing.
  */
 static void
 check_label(const ObjectAddress *object, const char *label)
@@ -84,6 +101,11 @@ check_label(const ObjectAddress *object, const char *label)
 	if (object->classId != AuthIdRelationId || (label && !is_tag(label)))
 		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE,
 			   errmsg("this label is set by secrets.grant(), on roles, and by restoring what pg_dumpall wrote"));
+	if (label && (is_other_tag(object->objectId, label) || is_of_other(object->objectId, label)))
+		REFUSE(ERRCODE_DUPLICATE_OBJECT,
+			   errmsg("this role has another label already, or another role has this one"),
+			   errdetail("Its rules, denies too, would be nobody's, or another's as well."),
+			   errhint("Leave it as it is: rules that are restored find the role by its name."));
 	/* Labels have no cache, so nobody else would be told. */
 	CacheInvalidateRelcacheByRelid(SharedSecLabelRelationId);
 }
