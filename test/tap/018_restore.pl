@@ -264,6 +264,33 @@ is_deeply(all_read($twin, 'postgres', keys %$by_globals), $by_globals, 'after th
 like(value($twin, $rules), qr{^allow\|\{list,read\}\|r/alice\|alicia\|}m, 'secrets.grants tells the names of here');
 $twin->stop;
 
+# Globals restored where the roles are known already: what was given and denied here goes on.
+my $merged = new_node('merged', key => $source->{root_key});
+value($merged, 'CREATE ROLE alice LOGIN; CREATE ROLE erin LOGIN; CREATE ROLE watcher LOGIN');
+value($merged, "SELECT secrets.put('r/$_', 'value of $_')") foreach qw(alice old public);
+value($merged, q{SELECT secrets.grant('read', 'r/old', 'alice'), secrets.grant('read', 'r/public', 'public'), secrets.deny('read', 'r/public', 'erin')});
+my $own_labels = q{SELECT string_agg(label, ' ' ORDER BY rolname) FROM pg_shseclabel s JOIN pg_roles r ON r.oid = s.objoid WHERE rolname IN ('alice', 'erin')};
+my $labels_before = value($merged, $own_labels);
+run_sql($merged, "\\i $dir/globals.sql", stop => 0);
+is(value($merged, $own_labels), $labels_before, 'globals restored over roles that have rules: they keep their labels');
+is(gets($merged, 'alice', 'old'), 'reads', 'so that an allow goes on');
+is(gets($merged, 'erin', 'public'), '42501', 'and a deny');
+value($merged, 'CREATE DATABASE restored');
+restored($merged, 'restored', $dumps{custom}[0]);
+foreach my $when ('before', 'after')
+{
+	is(gets($merged, 'alice', 'alice', 'restored') . gets($merged, 'erin', 'late', 'restored'), 'readsreads', "what is restored finds them by name, $when the first change");
+	is(gets($merged, 'caroline', 'carol', 'restored') . gets($merged, 'one', 'old', 'restored'), 'readsreads', 'and those who came with the globals by label');
+	value($merged, q{SELECT secrets.put('any', 'x')}, 'restored');
+}
+# A label is one role's: globals once more, after one of them has got another name.
+value($merged, 'ALTER ROLE caroline RENAME TO lina');
+run_sql($merged, "\\i $dir/globals.sql", stop => 0);
+is(gets($merged, 'caroline', 'carol', 'restored') . gets($merged, 'lina', 'carol', 'restored'), '42501reads', 'globals restored again: nobody else gets the label of a renamed one');
+my $lina = value($merged, q{SELECT label FROM pg_shseclabel s JOIN pg_roles r ON r.oid = s.objoid WHERE rolname = 'lina'});
+refused($merged, "SECURITY LABEL FOR secrets ON ROLE $_ IS '$lina'", '42710', qr/label/, "$_ is not labelled so by hand") foreach qw(caroline alice pg_monitor);
+$merged->stop;
+
 # ---- a physical copy ----
 
 $source->backup('base');
@@ -282,6 +309,6 @@ is(gets($copy, 'alice', 'alice'), 'reads', 'which goes on');
 $copy->stop;
 $source->stop;
 
-unlike(slurp_file($_->logfile), qr/PANIC|TRAP|XX000/, $_->name . ': no internal error') foreach ($source, $target, $twin, $copy);
+unlike(slurp_file($_->logfile), qr/PANIC|TRAP|XX000/, $_->name . ': no internal error') foreach ($source, $target, $twin, $merged, $copy);
 
 done_testing();
