@@ -212,7 +212,7 @@ if ($is_16)
 		'INHERIT TRUE, SET FALSE' => [ 'in postgres', 't|readers|f|' ],
 		'INHERIT FALSE, SET TRUE' => [ '42501', 'f|readers|t|SET ROLE readers' ],
 		'INHERIT FALSE, SET FALSE' => [ '42501', q{f||f|secrets.grant('read', 'app/db', 'linked')} ],
-		'INHERIT FALSE, SET FALSE, ADMIN TRUE' => [ '42501', 'f|readers|t|GRANT readers TO linked' ],
+		'INHERIT FALSE, SET FALSE, ADMIN TRUE' => [ '42501', 'f|readers|t|GRANT readers TO linked WITH INHERIT TRUE' ],
 		'INHERIT TRUE, SET FALSE, ADMIN TRUE' => [ 'in postgres', 't|readers|f|' ]);
 
 	foreach my $options (sort keys %memberships)
@@ -243,7 +243,7 @@ if ($is_16)
 	is(as('creator', 'CREATE ROLE made LOGIN')->{state}, '', 'a role that it made');
 	value($node, q{SELECT secrets.grant('read', 'app/db', 'made')});
 	is(gets('creator'), '42501', 'lends it nothing');
-	like(explained('creator'), qr/^f\|made\|t\|GRANT made TO creator$/, 'but it could obtain that');
+	like(explained('creator'), qr/^f\|made\|t\|GRANT made TO creator WITH INHERIT TRUE$/, 'but it could obtain that');
 }
 else
 {
