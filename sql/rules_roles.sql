@@ -234,6 +234,9 @@ SELECT pg_temp.run('GRANT roles_new TO roles_creator WITH ADMIN OPTION'), pg_tem
 SELECT l, pg_temp.run(format('SECURITY LABEL FOR secrets ON ROLE roles_new IS %L', l)) FROM unnest(ARRAY['canary', '', repeat('0', 31), repeat('0', 33), repeat('g', 32), repeat('A', 32), ' ' || repeat('0', 31), 'pg_monitor']) l;
 SELECT o, pg_temp.run(format('SECURITY LABEL FOR secrets ON %s IS %L', o, :'tag')) FROM unnest(ARRAY['TABLE secrets_catalog.rule', 'SCHEMA public', 'FUNCTION secrets.can(text, text, text)', 'TYPE secrets.ciphertext']) o;
 SELECT pg_temp.run(format('SECURITY LABEL FOR secrets ON DATABASE %I IS %L', current_database(), :'tag'));
+-- None over another, and none on a second role: the same again is what restoring does where the roles are.
+SELECT pg_temp.run(format('SECURITY LABEL FOR secrets ON ROLE roles_b IS %L', :'tag')), pg_temp.run(format('SECURITY LABEL FOR secrets ON ROLE roles_b IS %L', repeat('0', 32))), pg_temp.run(format('SECURITY LABEL FOR secrets ON ROLE roles_new IS %L', :'tag')), pg_temp.run(format('SECURITY LABEL FOR secrets ON ROLE roles_team IS %L', :'tag')), pg_temp.run(format('SECURITY LABEL FOR secrets ON ROLE pg_monitor IS %L', :'tag'));
+SELECT pg_temp.gets('roles_b'), pg_temp.shown();
 -- Taken away, the rules are nobody's; put back, they are his again; and another's who gets it.
 SECURITY LABEL FOR secrets ON ROLE roles_b IS NULL;
 SELECT pg_temp.gets('roles_b'), pg_temp.shown();
