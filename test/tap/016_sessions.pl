@@ -14,7 +14,7 @@ use Test::More;
 use Time::HiRes qw(time usleep);
 
 my $many = soak() ? 5000 : 500;
-my $some = soak() ? 1000 : 60;
+my $some = soak() ? 1000 : 50;
 my $node = new_node('sessions', conf => "max_prepared_transactions = 5\nrestart_after_crash = on\n");
 my $is_16 = $node->pg_version >= 16;
 
@@ -85,7 +85,7 @@ follows(\@readers, $changer, 'rules changed by hand', $some, [ q{UPDATE secrets_
 value($node, $revoke);
 
 value($node, q{SELECT secrets.grant('read, list', 'a/b', 'readers')});
-follows(\@readers, $changer, 'a membership', $many, [ 'GRANT readers TO app', 1 ], [ 'REVOKE readers FROM app', 0 ]);
+follows(\@readers, $changer, 'a membership', $some, [ 'GRANT readers TO app', 1 ], [ 'REVOKE readers FROM app', 0 ]);
 value($node, 'GRANT team TO app');
 follows(\@readers, $changer, "a membership's membership", $some, [ 'GRANT readers TO team', 1 ], [ 'REVOKE readers FROM team', 0 ]);
 value($node, 'REVOKE team FROM app; GRANT readers TO app');
@@ -117,7 +117,30 @@ $tag = value($node, q{SELECT grantee_tag FROM secrets_catalog.rule}, 'second');
 follows(\@readers, $changer, 'a membership, for another database', $some, [ 'GRANT readers TO app', 1 ], [ 'REVOKE readers FROM app', 0 ]);
 value($node, 'GRANT readers TO app');
 follows(\@readers, $changer, 'a label, for another database', $some, [ 'SECURITY LABEL FOR secrets ON ROLE readers IS NULL', 0 ], [ "SECURITY LABEL FOR secrets ON ROLE readers IS '$tag'", 1 ]);
+
+# While a restore may be under way, the name decides where the label is gone.
+my $in_second = open_client($node, db => 'second');
+$in_second->value('SECURITY LABEL FOR secrets ON ROLE readers IS NULL; DELETE FROM secrets_catalog.home');
+follows(\@readers, $changer, 'names, while they bind', $some, [ 'ALTER ROLE readers RENAME TO writers', 0 ], [ 'ALTER ROLE writers RENAME TO readers', 1 ]);
+follows(\@readers, $in_second, 'the end of a restore', $some, [ q{INSERT INTO secrets_catalog.home VALUES (now(), 0, 0)}, 0 ], [ 'DELETE FROM secrets_catalog.home', 1 ]);
 value($node, 'DROP ROLE readers');
+
+# The extension dropped and made again: what was remembered of its tables is forgotten.
+configure($node, 'secrets.allow_drop = on', 'reload');
+wait_for(sub { $in_second->value('SHOW secrets.allow_drop') eq 'on' }, 'reload');
+my %stale;
+foreach my $round (1 .. 5)
+{
+	foreach my $step ([ q{DROP EXTENSION secrets; CREATE EXTENSION secrets; SELECT secrets.put('a/b', 'value')}, 0 ], [ $grant, 1 ])
+	{
+		$in_second->value($step->[0]);
+		send_all(\@readers);
+		my ($told) = receive_all(\@readers);
+		$stale{"$told after $step->[0]"}++ if $told ne ($step->[1] ? 'value' : '42501');
+	}
+}
+is_deeply(\%stale, {}, 'the extension dropped and made again: no stale answer');
+$in_second->close;
 
 # ---- one connection, several roles ----
 
