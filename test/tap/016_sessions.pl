@@ -158,7 +158,7 @@ foreach my $round (1 .. $some)
 		[ 'SET SESSION AUTHORIZATION app', '42501' ], [ 'SET SESSION AUTHORIZATION keeper', 'value' ], [ 'RESET SESSION AUTHORIZATION', 'value' ])
 	{
 		$shared->value($try->[0]);
-		$wrong{ $try->[0] }++ if outcome($shared->run('get')) ne $try->[1];
+		$wrong{ $try->[0] }++ if answer_of($shared->run('get')) ne $try->[1];
 	}
 }
 is_deeply(\%wrong, {}, 'one connection that changes its role: each is answered for itself');
@@ -178,7 +178,7 @@ foreach my $round (1 .. $some / 10)
 		$changer->value('SELECT pg_reload_conf()');
 		# The postmaster passes it on when it comes to it.
 		wait_for(sub { $chief->value('SHOW secrets.superuser_bypass') eq $is }, 'the reload');
-		$disobeyed++ if outcome($chief->run('get')) ne ($is eq 'on' ? 'value' : '42501');
+		$disobeyed++ if answer_of($chief->run('get')) ne ($is eq 'on' ? 'value' : '42501');
 	}
 }
 is($disobeyed, 0, 'secrets.superuser_bypass counts as soon as it is known');
@@ -219,7 +219,7 @@ for (my $end = time + 30; time < $end && !$over;)
 	$over = 1;
 	foreach my $window (values %windows)
 	{
-		my ($before, $may, $still) = split /\|/, outcome($window->{session}->run('ask'));
+		my ($before, $may, $still) = split /\|/, answer_of($window->{session}->run('ask'));
 		die 'what is that' unless defined $still;
 		$window->{seen}{"$may$still"}++;
 		$window->{wrong}++ if $still eq 't' && $may ne ($window->{ends} ? 't' : 'f') || $before eq 'f' && $may ne ($window->{ends} ? 'f' : 't');
@@ -241,9 +241,9 @@ my $idle = open_client($node, user => 'app')->prepare('get', q{SELECT secrets.ge
 $changer->value(q{UPDATE at SET t = clock_timestamp() + interval '1 s'});
 value($node, q{SELECT secrets.put('c/soon', 'value')});
 $changer->value(q{SELECT secrets.grant('read', 'c/soon', 'app', valid_until => t) FROM at});
-is(outcome($idle->run('get')), 'value', 'a rule that will end');
+is(answer_of($idle->run('get')), 'value', 'a rule that will end');
 $changer->value('SELECT pg_sleep(extract(epoch FROM t - clock_timestamp())) FROM at');
-is(outcome($idle->run('get')), '42501', 'ended while the session was idle and nothing changed');
+is(answer_of($idle->run('get')), '42501', 'ended while the session was idle and nothing changed');
 is(value($node, q{SELECT state FROM secrets.grants WHERE pattern = 'c/soon'}), 'expired', 'secrets.grants says so');
 $idle->close;
 
@@ -285,13 +285,13 @@ sub overflow
 	$_->{client}->value(q{SET client_min_messages = debug4}) foreach @readers;
 	kill 'STOP', map { $_->{client}{pid} } @readers;
 	$changer->value($sql);
-	$changer->value(q{DO $$ BEGIN FOR i IN 1 .. 300 LOOP EXECUTE 'CREATE TABLE t' || i || ' (a int PRIMARY KEY, b text)'; END LOOP; END $$});
-	$changer->value(q{DO $$ BEGIN FOR i IN 1 .. 300 LOOP EXECUTE 'DROP TABLE t' || i; END LOOP; END $$});
+	$changer->value(q{DO $$ BEGIN FOR i IN 1 .. 120 LOOP EXECUTE 'CREATE TABLE t' || i || ' (a int PRIMARY KEY, b text)'; END LOOP; END $$});
+	$changer->value(q{DO $$ BEGIN FOR i IN 1 .. 120 LOOP EXECUTE 'DROP TABLE t' || i; END LOOP; END $$});
 	kill 'CONT', map { $_->{client}{pid} } @readers;
 	send_all(\@readers);
 	my @answers = map { [ $_->{client}->answers ] } @readers;
 	foreach my $reader (@answers) { $reset++ if grep { $_->{notices} =~ /cache state reset/ } @$reader; }
-	return [ $reset, map { outcome($_->[-1]) } @answers ];
+	return [ $reset, map { answer_of($_->[-1]) } @answers ];
 }
 is_deeply(overflow($revoke), [ scalar @readers, ('42501') x @readers ], 'a revoke, and then more news than the queue holds: all reset, none stale');
 is_deeply(overflow($grant), [ scalar @readers, ('value') x @readers ], 'a grant');

@@ -32,6 +32,9 @@ value($source, 'ALTER ROLE carol RENAME TO caroline');
 value($source, q{DROP ROLE dan; DROP ROLE erin; CREATE ROLE erin LOGIN; SELECT secrets.grant('read', 'r/late', 'erin')});
 # A renamed one, and another who came to its name.
 value($source, q{SELECT secrets.grant('read', 'r/old', 'two'); ALTER ROLE two RENAME TO one; CREATE ROLE two LOGIN; SELECT secrets.grant('read', 'r/alice', 'two')});
+# Two who had one name in turn; the one who has it again was given something first.
+value($source, q{CREATE ROLE first LOGIN; SELECT secrets.grant('read', 'r/alice', 'first'); ALTER ROLE first RENAME TO waiting});
+value($source, q{CREATE ROLE first LOGIN; SELECT secrets.grant('read', 'r/old', 'first'); ALTER ROLE first RENAME TO second; ALTER ROLE waiting RENAME TO first});
 value($source, q{SELECT secrets.grant('read', 'r/denied', 'denied'), secrets.deny('all', 'r/denied', 'denied')});
 value($source, q{SELECT secrets.grant('read', 'c/*/x', 'alice', valid_from => '2001-01-01', valid_until => '2101-01-01', network => '10.0.0.0/8', options => '{"ssl": true}')});
 value($source, q{SELECT secrets.grant('write', 'w/**', 'alice')});
@@ -129,6 +132,13 @@ foreach my $how (qw(custom inserts data))
 	is(value($source, $rules, $db), $all_rules, 'the rules are as they were');
 	$by_label{$how} = $db;
 }
+# Whoever bears a label has its rules, and not those that were another's of his name.
+my $in_turn = fresh_db($source);
+value($source, 'DROP ROLE second');
+restored($source, $in_turn, $dumps{custom}[0]);
+is(all_read($source, $in_turn, 'first')->{first}, 'alice', 'of two of one name the one who is left has his own, before any change');
+value($source, q{SELECT secrets.put('any', 'x')}, $in_turn);
+is(all_read($source, $in_turn, 'first')->{first}, 'alice', 'and after it');
 value($source, 'ALTER ROLE caroline RENAME TO lina');
 is(gets($source, 'lina', 'carol', $by_label{custom}), 'reads', 'and go on following');
 value($source, 'ALTER ROLE lina RENAME TO caroline');
@@ -162,7 +172,7 @@ foreach my $try ([ 'custom', 'put()' ], [ 'plain', 'unseal()', '--single-transac
 	my $db = fresh_db($target, $how eq 'data');
 
 	restored($target, $db, $dumps{$how}[0], @options);
-	is(unbound($target, $db), 'late later two two', "$how: whom there is nobody of the name of is nobody");
+	is(unbound($target, $db), 'first late later two first two', "$how: whom there is nobody of the name of is nobody");
 	is_deeply(all_read($target, $db, @there), $by_name, 'by name, before any change');
 	is(settled($target, $db), 0, 'and reading is none');
 	is(run_sql($target, q{BEGIN; SELECT secrets.put('any', 'x'); ROLLBACK}, db => $db)->{state}, '', 'nor is what is rolled back');
@@ -250,8 +260,8 @@ $target->stop;
 my $twin = new_node('twin', key => $source->{root_key}, extension => 0);
 value($twin, 'CREATE ROLE ' . join('; CREATE ROLE ', map { "other$_" } 1 .. 7));
 run_sql($twin, "\\i $dir/globals.sql", stop => 0);
-is(value($twin, q{SELECT string_agg(r.rolname || label, ' ' ORDER BY r.rolname) FROM pg_shseclabel s JOIN pg_roles r ON r.oid = s.objoid WHERE r.rolname <> 'postgres'}),
-	value($source, q{SELECT string_agg(r.rolname || label, ' ' ORDER BY r.rolname) FROM pg_shseclabel s JOIN pg_roles r ON r.oid = s.objoid WHERE r.rolname <> 'postgres'}),
+is(value($twin, q{SELECT string_agg(r.rolname || label, ' ' ORDER BY r.rolname) FROM pg_shseclabel s JOIN pg_roles r ON r.oid = s.objoid WHERE r.rolname NOT IN ('postgres', 'second')}),
+	value($source, q{SELECT string_agg(r.rolname || label, ' ' ORDER BY r.rolname) FROM pg_shseclabel s JOIN pg_roles r ON r.oid = s.objoid WHERE r.rolname NOT IN ('postgres', 'second')}),
 	'pg_dumpall --globals-only carries the labels');
 # Renamed here, between the globals and the restore; and others who have the names.
 value($twin, q{ALTER ROLE alice RENAME TO alicia; CREATE ROLE alice LOGIN; CREATE ROLE carol LOGIN; CREATE ROLE dan LOGIN; ALTER ROLE robert RENAME TO rob; DROP ROLE denied; CREATE ROLE denied LOGIN});

@@ -21,7 +21,7 @@ use Time::HiRes ();
 our @EXPORT = qw(
   soak new_key write_key root_id new_node set_root_key configure
   run_sql refused refused_note value status state_is log_since wait_for
-  forms_of files_with open_session open_client outcome send_all receive_all follows numbers
+  forms_of files_with open_session open_client answer_of send_all receive_all follows numbers
 );
 
 # The long forms of the suites.
@@ -260,10 +260,10 @@ sub open_client
 # A reader: { name, client, send: what it asks, given the client }.
 
 sub send_all { my ($readers) = @_; $_->{send}->($_->{client}) foreach @$readers; return; }
-sub outcome { my ($answer) = @_; return $answer->{state} || $answer->{out}; }
+sub answer_of { my ($answer) = @_; return $answer->{state} || $answer->{out}; }
 
 # What each was told last.
-sub receive_all { my ($readers) = @_; return map { outcome(($_->{client}->answers)[-1]) } @$readers; }
+sub receive_all { my ($readers) = @_; return map { answer_of(($_->{client}->answers)[-1]) } @$readers; }
 
 # Takes steps of [what to commit, whether one may then], over and over; the readers
 # are busy while it commits, and asked again when it has.  They are to be told
