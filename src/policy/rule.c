@@ -59,31 +59,55 @@ copy_tag(Datum value, char tag[NAMEDATALEN])
 	text_to_cstring_buffer(DatumGetTextPP(value), tag, NAMEDATALEN);
 }
 
-void
-rule_decode(HeapTuple tuple, TupleDesc desc, Rule *rule)
+static bool
+is_deny(const text *effect)
+{
+	return VARSIZE_ANY_EXHDR(effect) == strlen("deny") && memcmp(VARDATA_ANY(effect), "deny", strlen("deny")) == 0;
+}
+
+typedef struct RuleRow
 {
 	Datum		values[RULE_LEAF + 8];
 	bool		nulls[RULE_LEAF + 8];
+} RuleRow;
 
-	if (desc->natts > lengthof(values))
+/* What a decision looks at, and no more: it may read thousands. */
+static void
+decode_brief(HeapTuple tuple, TupleDesc desc, RuleRow *row, Rule *rule)
+{
+	const Datum *values = row->values;
+	const bool *nulls = row->nulls;
+
+	if (desc->natts > lengthof(row->values))
 		elog(ERROR, "a catalog of extension \"secrets\" has more columns than this library knows");
-	heap_deform_tuple(tuple, desc, values, nulls);
+	heap_deform_tuple(tuple, desc, row->values, row->nulls);
 	rule->id = *DatumGetUUIDP(values[RULE_ID - 1]);
-	rule->deny = strcmp(TextDatumGetCString(values[RULE_EFFECT - 1]), "deny") == 0;
+	rule->deny = is_deny(DatumGetTextPP(values[RULE_EFFECT - 1]));
 	rule->privileges = rule_decode_privileges(values[RULE_PRIVILEGES - 1]);
 	rule->pattern = TextDatumGetCString(values[RULE_PATTERN - 1]);
-	rule->grantee = TextDatumGetCString(values[RULE_GRANTEE - 1]);
 	rule->grantee_oid = DatumGetObjectId(values[RULE_GRANTEE_OID - 1]);
 	copy_tag(values[RULE_GRANTEE_TAG - 1], rule->grantee_tag);
 	rule->valid_from = DatumGetTimestampTz(values[RULE_VALID_FROM - 1]);
 	rule->valid_until = DatumGetTimestampTz(values[RULE_VALID_UNTIL - 1]);
 	rule->network = nulls[RULE_NETWORK - 1] ? NULL : (inet *) PG_DETOAST_DATUM_COPY(values[RULE_NETWORK - 1]);
 	rule->ssl = nulls[RULE_SSL - 1] ? -1 : DatumGetBool(values[RULE_SSL - 1]);
-	rule->granted_by = nulls[RULE_GRANTED_BY - 1] ? NULL : TextDatumGetCString(values[RULE_GRANTED_BY - 1]);
-	rule->granted_at = DatumGetTimestampTz(values[RULE_GRANTED_AT - 1]);
 	rule->prefix = strcspn(rule->pattern, "*");
+	rule->grantee = rule->granted_by = NULL;
+	rule->granted_at = 0;
 	rule->role = InvalidOid;
 	rule->role_known_at = 0;
+}
+
+void
+rule_decode(HeapTuple tuple, TupleDesc desc, Rule *rule)
+{
+	RuleRow		row;
+
+	decode_brief(tuple, desc, &row, rule);
+	rule->grantee = TextDatumGetCString(row.values[RULE_GRANTEE - 1]);
+	if (!row.nulls[RULE_GRANTED_BY - 1])
+		rule->granted_by = TextDatumGetCString(row.values[RULE_GRANTED_BY - 1]);
+	rule->granted_at = DatumGetTimestampTz(row.values[RULE_GRANTED_AT - 1]);
 }
 
 /* ---- what was read ---- */
@@ -100,7 +124,7 @@ typedef struct Folder
 {
 	FolderKey	key;
 	int			n;
-	Rule	   *rules;			/* those with stars, in the order of their prefixes */
+	Rule	  **rules;			/* those with stars, in the order of their prefixes */
 	bool		has_names;		/* there are some without */
 } Folder;
 
@@ -221,12 +245,13 @@ begin_scan(RuleScan *scan, const char *folder, const char *leaf, const char *tag
 static bool
 next_rule(RuleScan *scan, Rule *rule)
 {
+	RuleRow		row;
 	HeapTuple	tuple = systable_getnext_ordered(scan->scan, ForwardScanDirection);
 
 	if (!HeapTupleIsValid(tuple))
 		return false;
 	if (rule)
-		rule_decode(tuple, RelationGetDescr(scan->rel), rule);
+		decode_brief(tuple, RelationGetDescr(scan->rel), &row, rule);
 	return true;
 }
 
@@ -267,13 +292,15 @@ static void
 add_to_folder(Rule *rule, void *arg)
 {
 	Folder	   *folder = arg;
+	Rule	   *kept = palloc(sizeof(Rule));
 
+	*kept = *rule;
 	/* As large as the next power of two. */
 	if (folder->n == 0)
-		folder->rules = palloc(sizeof(Rule));
+		folder->rules = palloc(sizeof(Rule *));
 	else if ((folder->n & (folder->n - 1)) == 0)
-		folder->rules = repalloc_huge(folder->rules, sizeof(Rule) * (Size) folder->n * 2);
-	folder->rules[folder->n++] = *rule;
+		folder->rules = repalloc_huge(folder->rules, sizeof(Rule *) * (Size) folder->n * 2);
+	folder->rules[folder->n++] = kept;
 }
 
 /* As strcmp() of their prefixes. */
@@ -290,7 +317,9 @@ compare_prefix(const Rule *rule, const char *prefix, size_t len)
 static int
 compare_rules(const void *a, const void *b)
 {
-	return compare_prefix(a, ((const Rule *) b)->pattern, ((const Rule *) b)->prefix);
+	const Rule *than = *(Rule *const *) b;
+
+	return compare_prefix(*(Rule *const *) a, than->pattern, than->prefix);
 }
 
 static void
@@ -300,7 +329,7 @@ read_folder(Folder *folder, const Asker *who, const char *path)
 
 	visit_rows_for(who, path, "", add_to_folder, folder);
 	if (folder->n > 1)
-		qsort(folder->rules, (size_t) folder->n, sizeof(Rule), compare_rules);
+		qsort(folder->rules, (size_t) folder->n, sizeof(Rule *), compare_rules);
 	begin_scan(&scan, path, NULL, NULL);
 	folder->has_names = next_rule(&scan, NULL);
 	end_scan(&scan);
@@ -342,7 +371,7 @@ find_prefix(const Folder *folder, const char *prefix, size_t len)
 	{
 		int			middle = low + (high - low) / 2;
 
-		if (compare_prefix(&folder->rules[middle], prefix, len) < 0)
+		if (compare_prefix(folder->rules[middle], prefix, len) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -360,8 +389,8 @@ visit_folder(const Folder *folder, size_t folder_len, const char *name, rule_vis
 		return;
 	for (size_t len = folder_len; len <= name_len; len++)
 		for (int i = find_prefix(folder, name ? name : "", len);
-			 i < folder->n && compare_prefix(&folder->rules[i], name ? name : "", len) == 0; i++)
-			visit(&folder->rules[i], arg);
+			 i < folder->n && compare_prefix(folder->rules[i], name ? name : "", len) == 0; i++)
+			visit(folder->rules[i], arg);
 }
 
 void
