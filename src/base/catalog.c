@@ -44,6 +44,7 @@ static const char *const names[NUM_CATALOGS] = {
 
 static Oid	oids[NUM_CATALOGS];
 static Oid	owner = InvalidOid;
+static Oid	owned = InvalidOid;		/* what it is the owner of; oids may be forgotten before */
 
 static void
 forget(void)
@@ -56,7 +57,7 @@ forget(void)
 static void
 on_relation_change(Datum arg, Oid relid)
 {
-	if (relid == InvalidOid)
+	if (relid == InvalidOid || relid == owned)
 	{
 		forget();
 		return;
@@ -159,6 +160,7 @@ catalog_owner(void)
 		Relation	rel = catalog_open(CATALOG_SECRET);
 
 		owner = rel->rd_rel->relowner;
+		owned = RelationGetRelid(rel);
 		table_close(rel, AccessShareLock);
 	}
 	return owner;
