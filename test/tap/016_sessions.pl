@@ -107,6 +107,18 @@ value($node, q{SELECT secrets.revoke('read, list', 'a/b', 'pg_database_owner')})
 $_->{client}->ask('COMMIT') foreach grep { $_->{name} eq 'REPEATABLE READ' } @readers;
 follows(\@readers, $changer, 'the owner of the catalogs', $some, [ 'ALTER TABLE secrets_catalog.secret OWNER TO app', 1 ], [ 'ALTER TABLE secrets_catalog.secret OWNER TO postgres', 0 ]);
 
+# One who hears of it while asking for the first time.
+my $fresh = open_client($node, user => 'app');
+my $can = q{SELECT secrets.can('read', 'a/b')};
+$changer->value('BEGIN; ALTER TABLE secrets_catalog.secret OWNER TO app');
+$fresh->send($can);
+wait_for(sub { value($node, "SELECT count(*) FROM pg_stat_activity WHERE pid = $fresh->{pid} AND wait_event_type = 'Lock'") eq '1' }, 'the reader to wait');
+$changer->value('COMMIT');
+is(answer_of($fresh->answer), 't', 'the owner of the catalogs, who asked while becoming it');
+$changer->value('ALTER TABLE secrets_catalog.secret OWNER TO postgres');
+is(answer_of($fresh->ask($can)), 'f', 'is heard to be it no more');
+$fresh->close;
+
 # What a role is, it is in every database.
 value($node, 'CREATE DATABASE second');
 value($node, q{CREATE EXTENSION secrets; SELECT secrets.put('a/b', 'value'); CREATE ROLE readers; SELECT secrets.grant('read', 'a/b', 'readers')}, 'second');
