@@ -14,7 +14,7 @@ use Test::More;
 use Time::HiRes qw(time usleep);
 
 my $many = soak() ? 5000 : 500;
-my $some = soak() ? 1000 : 50;
+my $some = soak() ? 500 : 50;
 my $node = new_node('sessions', conf => "max_prepared_transactions = 5\nrestart_after_crash = on\n");
 my $is_16 = $node->pg_version >= 16;
 
