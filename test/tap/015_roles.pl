@@ -173,6 +173,9 @@ is(value($node, q{SELECT grantee, state FROM secrets.grants WHERE grantee IN ('p
 value($node, q{SELECT secrets.grant('list', 'app/db', 'stranger')});
 isnt(tag_of('stranger'), value($node, q{SELECT grantee_tag FROM secrets_catalog.rule WHERE grantee = 'prey'}), 'a tag of its own');
 is(gets('stranger'), '42501', 'given something, it still has that alone');
+is(value($node, q{SELECT grantee, array_to_string(privileges, ','), state FROM secrets.grants WHERE grantee IN ('prey', 'stranger') ORDER BY 1}),
+	"prey|read|unbound\nstranger|list|active", 'as secrets.grants says');
+is(value($node, q{SELECT secrets.revoke('all', 'app/db', 'stranger')}), 1, 'and revoke takes that alone');
 
 # ---- forged ----
 
