@@ -10,6 +10,7 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
+#include "audit/audit.h"
 #include "base/catalog.h"
 #include "base/compat.h"
 #include "keyring/keyring.h"
@@ -28,6 +29,7 @@ _PG_init(void)
 	keyring_init();
 	store_init();
 	policy_init();
+	audit_init();
 	kv_init();
 	MarkGUCPrefixReserved("secrets");
 }

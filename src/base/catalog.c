@@ -28,6 +28,7 @@ static const char *const names[NUM_CATALOGS] = {
 	[CATALOG_MASTER_KEY_PKEY] = "master_key_pkey",
 	[CATALOG_ROOT_KEY] = "root_key",
 	[CATALOG_SECRET] = "secret",
+	[CATALOG_SECRET_PKEY] = "secret_pkey",
 	[CATALOG_SECRET_NAME] = "secret_name",
 	[CATALOG_SECRET_DELETED] = "secret_deleted",
 	[CATALOG_VERSION] = "version",
@@ -37,10 +38,18 @@ static const char *const names[NUM_CATALOGS] = {
 	[CATALOG_RULE] = "rule",
 	[CATALOG_RULE_FOLDER] = "rule_folder",
 	[CATALOG_HOME] = "home",
+	[CATALOG_AUDIT_EVENT] = "audit_event",
+	[CATALOG_AUDIT_EVENT_CHANGE] = "audit_event_change",
+	[CATALOG_AUDIT_DIGEST] = "audit_digest",
+	[CATALOG_AUDIT_DIGEST_PKEY] = "audit_digest_pkey",
+	[CATALOG_AUDIT_LISTED] = "audit_listed",
 	[CATALOG_LISTED] = "listed",
 	[CATALOG_LISTED_VERSIONS] = "listed_versions",
 	[CATALOG_LISTED_DELETED] = "listed_deleted",
 };
+
+static Oid	asker = InvalidOid;		/* who it was that as_owner() set aside the last time */
+static int	ours = 0;				/* statements of ours that are being run */
 
 static Oid	oids[NUM_CATALOGS];
 static Oid	owner = InvalidOid;
@@ -178,6 +187,7 @@ as_owner(void)
 	Caller		caller;
 
 	GetUserIdAndSecContext(&caller.role, &caller.context);
+	asker = caller.role;
 	SetUserIdAndSecContext(catalog_owner(), caller.context | SECURITY_LOCAL_USERID_CHANGE);
 	return caller;
 }
@@ -194,10 +204,31 @@ catalog_run_once(const char *sql, int nargs, Oid *types, Datum *values)
 	Caller		caller = as_owner();
 
 	SPI_connect();
-	if (SPI_execute_with_args(sql, nargs, types, values, NULL, false, 0) < 0)
-		elog(ERROR, "could not run a statement on the catalogs: %s", SPI_result_code_string(SPI_result));
+	ours++;
+	PG_TRY();
+	{
+		if (SPI_execute_with_args(sql, nargs, types, values, NULL, false, 0) < 0)
+			elog(ERROR, "could not run a statement on the catalogs: %s", SPI_result_code_string(SPI_result));
+	}
+	PG_FINALLY();
+	{
+		ours--;
+	}
+	PG_END_TRY();
 	SPI_finish();
 	as_caller(caller);
+}
+
+bool
+catalog_change_is_ours(void)
+{
+	return ours > 0;
+}
+
+Oid
+catalog_asker(void)
+{
+	return asker;
 }
 
 static void
@@ -237,12 +268,14 @@ execute(Statement *statement, Datum *values, const char *nulls, long max_rows)
 
 	enable_seqscan = statement->reads_all;
 	enable_bitmapscan = false;
+	ours++;
 	PG_TRY();
 	{
 		rc = SPI_execute_plan(statement->plan, values, nulls, false, max_rows);
 	}
 	PG_FINALLY();
 	{
+		ours--;
 		enable_seqscan = seqscan;
 		enable_bitmapscan = bitmapscan;
 	}

@@ -22,6 +22,7 @@ typedef enum Catalog
 	CATALOG_MASTER_KEY_PKEY,
 	CATALOG_ROOT_KEY,
 	CATALOG_SECRET,
+	CATALOG_SECRET_PKEY,
 	CATALOG_SECRET_NAME,		/* unique index on the names of what is not deleted */
 	CATALOG_SECRET_DELETED,		/* index on the names of what is */
 	CATALOG_VERSION,
@@ -31,6 +32,11 @@ typedef enum Catalog
 	CATALOG_RULE,
 	CATALOG_RULE_FOLDER,		/* on the folder that a rule's pattern lies in, and the last segment of one without stars */
 	CATALOG_HOME,
+	CATALOG_AUDIT_EVENT,
+	CATALOG_AUDIT_EVENT_CHANGE, /* index on the transactions of what came with changes */
+	CATALOG_AUDIT_DIGEST,
+	CATALOG_AUDIT_DIGEST_PKEY,
+	CATALOG_AUDIT_LISTED,		/* foreign table: what secrets.audit_log shows */
 	CATALOG_LISTED,				/* foreign tables of our own: what the views show */
 	CATALOG_LISTED_VERSIONS,
 	CATALOG_LISTED_DELETED,
@@ -71,6 +77,13 @@ extern Oid	catalog_owner(void);
 extern bool caller_owns_catalogs(void);
 extern Caller as_owner(void);
 extern void as_caller(Caller caller);
+
+/*
+ * For triggers on the catalogs: whether it is a statement of ours that changes
+ * them now, and on whose behalf.
+ */
+extern bool catalog_change_is_ours(void);
+extern Oid	catalog_asker(void);
 
 /* A rare statement, as the owner, planned for this one time; none of its values is NULL. */
 extern void catalog_run_once(const char *sql, int nargs, Oid *types, Datum *values);

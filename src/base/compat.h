@@ -132,6 +132,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
+#define MAT_SRF_USE_EXPECTED_DESC 0x01	/* of what the caller expects: a set of no rows but single values */
 static inline void
 InitMaterializedSRF(FunctionCallInfo fcinfo, bits32 flags)
 {
@@ -142,13 +143,43 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, bits32 flags)
 	if (result == NULL || !IsA(result, ReturnSetInfo) || !(result->allowedModes & SFRM_Materialize))
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("a set cannot be returned here")));
 	before = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+	if (flags & MAT_SRF_USE_EXPECTED_DESC)
+		desc = CreateTupleDescCopy(result->expectedDesc);
+	else if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	result->returnMode = SFRM_Materialize;
 	result->setResult = tuplestore_begin_heap((result->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
 	result->setDesc = desc;
 	MemoryContextSwitchTo(before);
 }
+#endif
+
+/* 16 wants to hear whether only summarizing indexes need the row. */
+#if PG_VERSION_NUM >= 160000
+#define INSERT_INDEX_ENTRIES(info, slot, estate) ExecInsertIndexTuples(info, slot, estate, false, false, NULL, NIL, false)
+#else
+#define INSERT_INDEX_ENTRIES(info, slot, estate) ExecInsertIndexTuples(info, slot, estate, false, false, NULL, NIL)
+#endif
+
+/* 14 keeps the timeline that is written on in a variable. */
+#if PG_VERSION_NUM >= 150000
+#define CURRENT_TIMELINE() GetWALInsertionTimeLine()
+#else
+#define CURRENT_TIMELINE() ThisTimeLineID
+#endif
+
+/* 16 lets a sort lend what it gives out; before it is a copy, in the current memory context. */
+#if PG_VERSION_NUM >= 160000
+#define GET_SORTED_DATUM(sort, value, isnull) tuplesort_getdatum(sort, true, false, value, isnull, NULL)
+#else
+#define GET_SORTED_DATUM(sort, value, isnull) tuplesort_getdatum(sort, true, value, isnull, NULL)
+#endif
+
+/* 15 took what concerns recovery out of a header. */
+#if PG_VERSION_NUM >= 150000
+#define REPLAY_HEADER "access/xlogrecovery.h"
+#else
+#define REPLAY_HEADER "access/xlog.h"
 #endif
 
 #endif

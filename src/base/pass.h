@@ -44,6 +44,7 @@ typedef struct GatePass
 {
 	Oid			role;			/* who asked: the effective role at the call */
 	Privilege	privilege;
+	const char *name;			/* NULL: no name */
 	bool		granted;
 	Ground		ground;
 	pg_uuid_t	rule;			/* where a rule decided */

@@ -11,6 +11,7 @@
 #include "utils/acl.h"
 #include "utils/inval.h"
 
+#include "audit/audit.h"
 #include "base/refuse.h"
 #include "gate/gate.h"
 #include "keyring/keyring.h"
@@ -22,7 +23,7 @@
 static GatePass
 decide(Privilege privilege, const char *name)
 {
-	GatePass	pass = {.role = GetUserId(),.privilege = privilege,.granted = false};
+	GatePass	pass = {.role = GetUserId(),.privilege = privilege,.name = name,.granted = false};
 	Verdict		verdict;
 
 	if (InSecurityRestrictedOperation())
@@ -37,9 +38,129 @@ decide(Privilege privilege, const char *name)
 	return pass;
 }
 
-void
-gate_refuse(void)
+/* ---- for the record ---- */
+
+static const AuditAction actions[NUM_PRIVILEGES + 1] = {
+	[PRIV_LIST] = ACTION_LIST,
+	[PRIV_READ] = ACTION_READ,
+	[PRIV_WRITE] = ACTION_WRITE,
+	[PRIV_ROTATE] = ACTION_ROTATE,
+	[PRIV_DELETE] = ACTION_DELETE,
+	[PRIV_DESTROY] = ACTION_DESTROY,
+	[PRIV_GRANT] = ACTION_GRANT,
+	[PRIV_ENCRYPT] = ACTION_ENCRYPT,
+	[PRIV_DECRYPT] = ACTION_DECRYPT,
+	[PRIV_SIGN] = ACTION_SIGN,
+	[PRIV_VERIFY] = ACTION_VERIFY,
+	[PRIV_LEASE] = ACTION_LEASE,
+	[PRIV_AUDIT] = ACTION_CONFIG,
+	[PRIV_OPERATE] = ACTION_CONFIG,
+	[ANY_PRIVILEGE] = ACTION_LIST,
+};
+
+/* What decided, where it is not a rule, and why where it refused. */
+static const char *
+ground_words(const GatePass *pass)
 {
+	switch (pass->ground)
+	{
+		case GROUND_OWNER:
+			return "bypass";
+		case GROUND_RESTRICTED:
+			return "asked by the server itself";
+		case GROUND_RULE:
+			return pass->granted ? NULL : "a rule denies it";
+		default:
+			return pass->granted ? NULL : "no rule allows it";
+	}
+}
+
+static AuditRecord
+begin_record(const GatePass *pass, AuditOutcome outcome)
+{
+	return (AuditRecord) {
+		.action = actions[pass->privilege],.outcome = outcome,.role = pass->role,.name = pass->name,
+		.rule = pass->ground == GROUND_RULE ? &pass->rule : NULL,.reason = ground_words(pass)
+	};
+}
+
+void
+gate_record(const GatePass *pass, const pg_uuid_t *id, int64 version)
+{
+	AuditRecord record = begin_record(pass, OUTCOME_ALLOWED);
+
+	record.id = id;
+	record.version = version;
+	audit_record(&record);
+}
+
+void
+gate_record_failure(const GatePass *pass, const pg_uuid_t *id, int64 version, const char *reason)
+{
+	AuditRecord record = begin_record(pass, OUTCOME_FAILED);
+
+	record.id = id;
+	record.version = version;
+	record.reason = reason;
+	audit_record(&record);
+}
+
+static void
+record_denial(const GatePass *pass)
+{
+	AuditRecord record = begin_record(pass, OUTCOME_DENIED);
+
+	audit_record(&record);
+}
+
+void
+gate_record_listing(const char *pattern)
+{
+	GatePass	pass = {
+		.role = GetUserId(),.privilege = PRIV_LIST,.name = pattern,.granted = gate_scope(PRIV_LIST)->n > 0
+	};
+
+	/* Which rules let him see what is for each name to say. */
+	pass.ground = policy_passes_all(pass.role) ? GROUND_OWNER : GROUND_NONE;
+	if (pass.granted)
+		gate_record(&pass, NULL, 0);
+	else
+		record_denial(&pass);
+}
+
+void
+gate_record_act(const GatePass *pass, bool seals, const char *reason)
+{
+	AuditRecord record = begin_record(pass, OUTCOME_ALLOWED);
+
+	if (seals)
+		record.action = ACTION_SEAL;
+	record.reason = reason;
+	record.optional = true;
+	audit_record(&record);
+}
+
+/* What is refused because it is sealed goes to the server's log: nobody can sign a line now. */
+static void
+require_open(const GatePass *pass)
+{
+	AuditRecord record;
+
+	if (!keyring_is_open())
+	{
+		record = begin_record(pass, OUTCOME_FAILED);
+		record.reason = "sealed";
+		audit_log_line(&record);
+	}
+	keyring_require_open();
+}
+
+/* ---- passing ---- */
+
+void
+gate_refuse(const GatePass *pass)
+{
+	record_denial(pass);
 	REFUSE(ERRCODE_INSUFFICIENT_PRIVILEGE,
 		   errmsg("permission denied, or no such secret"),
 		   errdetail("Whoever may not know tells neither from the other."),
@@ -47,8 +168,9 @@ gate_refuse(void)
 }
 
 pg_noreturn static void
-refuse_operating(const char *what)
+refuse_operating(const GatePass *pass, const char *what)
 {
+	record_denial(pass);
 	REFUSE(ERRCODE_INSUFFICIENT_PRIVILEGE,
 		   errmsg("permission denied: this needs %s", what));
 }
@@ -59,7 +181,7 @@ gate_ask(Privilege privilege, const char *name)
 	GatePass	pass = decide(privilege, name);
 
 	if (pass.granted)
-		keyring_require_open();
+		require_open(&pass);
 	return pass;
 }
 
@@ -69,9 +191,9 @@ gate_require(Privilege privilege, const char *name)
 	GatePass	pass = gate_ask(privilege, name);
 
 	if (!pass.granted && privilege == PRIV_OPERATE)
-		refuse_operating("the privilege to operate secrets");
+		refuse_operating(&pass, "the privilege to operate secrets");
 	if (!pass.granted)
-		gate_refuse();
+		gate_refuse(&pass);
 	return pass;
 }
 
@@ -108,8 +230,11 @@ gate_scope(Privilege privilege)
 void
 gate_require_any(void)
 {
+	GatePass	pass = {.role = GetUserId(),.privilege = ANY_PRIVILEGE};
+
 	if (gate_scope(ANY_PRIVILEGE)->n > 0)
 		return;
+	record_denial(&pass);
 	REFUSE(ERRCODE_INSUFFICIENT_PRIVILEGE,
 		   errmsg("permission denied: this is for whoever has been granted something"));
 }
@@ -126,18 +251,20 @@ gate_require_operator(void)
 	GatePass	pass = decide(PRIV_OPERATE, NULL);
 
 	if (!pass.granted)
-		refuse_operating("the privilege to operate secrets");
+		refuse_operating(&pass, "the privilege to operate secrets");
 	return pass;
 }
 
 void
 gate_require_status(void)
 {
-	if (decide(PRIV_OPERATE, NULL).granted || decide(PRIV_AUDIT, NULL).granted)
+	GatePass	pass = decide(PRIV_OPERATE, NULL);
+
+	if (pass.granted || decide(PRIV_AUDIT, NULL).granted)
 		return;
 	if (!InSecurityRestrictedOperation() && has_privs_of_role(GetUserId(), ROLE_PG_MONITOR))
 		return;
-	refuse_operating("the privilege to operate or audit secrets, or membership in pg_monitor");
+	refuse_operating(&pass, "the privilege to operate or audit secrets, or membership in pg_monitor");
 }
 
 bool
@@ -149,30 +276,47 @@ gate_reaches(List *rules, PrivilegeSet privileges, const Reach *reach)
 GatePass
 gate_require_reach(PrivilegeSet privileges, const Reach *reach)
 {
-	GatePass	pass = {.role = GetUserId(),.privilege = PRIV_GRANT};
+	GatePass	pass = {.role = GetUserId(),.privilege = PRIV_GRANT,.name = reach->pattern};
 
 	pass.granted = gate_reaches(policy_passes_all(pass.role) ? NIL : policy_read_rules(), privileges, reach);
-	pass.ground = policy_passes_all(pass.role) ? GROUND_OWNER : GROUND_RULE;
+	pass.ground = policy_passes_all(pass.role) ? GROUND_OWNER : GROUND_NONE;	/* several rules, it may be */
 	if (!pass.granted)
+	{
+		record_denial(&pass);
 		REFUSE(ERRCODE_INSUFFICIENT_PRIVILEGE,
 			   errmsg("permission denied, or no such secret"),
 			   errdetail("Who gives needs grant, and what is given, on everything that the pattern matches, for as long."));
-	keyring_require_open();
+	}
+	require_open(&pass);
 	return pass;
 }
 
 void
 gate_require_asking(Oid role, const char *name)
 {
+	GatePass	pass;
 	bool		may;
 
 	AcceptInvalidationMessages();
 	may = !InSecurityRestrictedOperation()
 		&& (role == GetUserId() || (OidIsValid(role) && role_has_privileges_of(GetUserId(), role)));
 
-	if (!may && !decide(PRIV_GRANT, name).granted && !decide(PRIV_AUDIT, name).granted)
-		gate_refuse();
+	pass = decide(PRIV_GRANT, name);
+	if (!may && !pass.granted && !decide(PRIV_AUDIT, name).granted)
+		gate_refuse(&pass);
 	keyring_require_open();
+}
+
+/* The log begins with the home, and its first line shall be signed. */
+static void
+settle(void)
+{
+	GatePass	pass = {.granted = true};
+
+	if (policy_is_settled())
+		return;
+	keyring_prepare_to_seal(&pass);
+	policy_settle();
 }
 
 void
@@ -181,12 +325,12 @@ gate_begin_change(void)
 	PreventCommandIfReadOnly("a change of secrets");
 	PreventCommandIfParallelMode("a change of secrets");
 	PreventCommandDuringRecovery("a change of secrets");
-	policy_settle();
+	settle();
 }
 
 void
 gate_end_restore(void)
 {
 	if (!XactReadOnly && !IsInParallelMode() && !RecoveryInProgress())
-		policy_settle();
+		settle();
 }

@@ -23,7 +23,21 @@ extern GatePass gate_require_either(Privilege privilege, Privilege other, const 
 
 /* Raises nothing but 58000: granted or not is in the pass; and the refusal that gate_require() would be. */
 extern GatePass gate_ask(Privilege privilege, const char *name);
-pg_noreturn extern void gate_refuse(void);
+pg_noreturn extern void gate_refuse(const GatePass *pass);
+
+/*
+ * For the record, before a value goes out: 58030 where it cannot be written.
+ * The refusals of this room record themselves; what is refused elsewhere, to
+ * somebody who has a pass, or tells him that there is nothing, says so here.
+ */
+extern void gate_record(const GatePass *pass, const pg_uuid_t *id, int64 version);
+extern void gate_record_failure(const GatePass *pass, const pg_uuid_t *id, int64 version, const char *reason);
+
+/* A listing, of one name or of a pattern. */
+extern void gate_record_listing(const char *pattern);
+
+/* Something done to the server, which must not fail for want of a record. */
+extern void gate_record_act(const GatePass *pass, bool seals, const char *reason);
 
 /* For a listing: leaves out instead of raising.  Still 58000 while sealed. */
 extern bool gate_allows(Privilege privilege, const char *name, GatePass *pass);

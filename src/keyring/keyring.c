@@ -11,6 +11,7 @@
 #include "base/refuse.h"
 #include "crypto/codec.h"
 #include "crypto/kdf.h"
+#include "crypto/mac.h"
 #include "keyring/keyring.h"
 #include "keyring/rootkey.h"
 
@@ -26,7 +27,8 @@ static bool crypto_works = false;
 typedef struct ReadyKey
 {
 	uint8_t		id[BOX_ID_LEN];
-	XaesKey    *key;
+	XaesKey    *key;			/* for values */
+	MacKey	   *mac;			/* for the audit */
 } ReadyKey;
 
 static ReadyKey ready_keys[READY_SLOTS];
@@ -61,6 +63,15 @@ keyring_init(void)
 }
 
 static void
+empty_slot(ReadyKey *slot)
+{
+	xaes_free(slot->key);
+	mac_free(slot->mac);
+	slot->key = NULL;
+	slot->mac = NULL;
+}
+
+static void
 drop_old_generation(void)
 {
 	uint64		generation = page_generation();
@@ -68,10 +79,7 @@ drop_old_generation(void)
 	if (generation == ready_generation)
 		return;
 	for (int i = 0; i < READY_SLOTS; i++)
-	{
-		xaes_free(ready_keys[i].key);
-		ready_keys[i].key = NULL;
-	}
+		empty_slot(&ready_keys[i]);
 	ready_generation = generation;
 }
 
@@ -128,37 +136,58 @@ keyring_wrap_root_id(const SealedBox *wrap)
 
 /* ---- master keys, ready for use ---- */
 
-static XaesKey *
+static ReadyKey *
 find_ready(const uint8_t id[BOX_ID_LEN])
 {
 	for (int i = 0; i < READY_SLOTS; i++)
 		if (ready_keys[i].key && memcmp(ready_keys[i].id, id, BOX_ID_LEN) == 0)
-			return ready_keys[i].key;
+			return &ready_keys[i];
 	return NULL;
 }
 
 /* Values are not sealed under the master key itself but under its subkey for values. */
-static XaesKey *
+static ReadyKey *
 make_ready(const uint8_t id[BOX_ID_LEN], const uint8_t master[CRYPTO_KEY_LEN])
 {
 	ReadyKey   *slot = &ready_keys[ready_next];
 	uint8_t		subkey[CRYPTO_KEY_LEN];
 	XaesKey    *key = NULL;
+	MacKey	   *mac = NULL;
 
 	if (kdf_subkey(master, "secrets/values/v1", subkey))
 		key = xaes_new(subkey);
+	if (kdf_subkey(master, "secrets/audit/v1", subkey))
+		mac = mac_new(subkey);
 	crypto_wipe(subkey, sizeof(subkey));
-	if (key == NULL)
+	if (key == NULL || mac == NULL)
+	{
+		xaes_free(key);
+		mac_free(mac);
 		refuse_crypto();
+	}
 
 	ready_next = (ready_next + 1) % READY_SLOTS;
-	xaes_free(slot->key);
+	empty_slot(slot);
 	slot->key = key;
+	slot->mac = mac;
 	memcpy(slot->id, id, BOX_ID_LEN);
-	return key;
+	return slot;
 }
 
-/* From its row: unwrapped, and kept for the other processes.  True, or 58000: the root key here is not its. */
+/* From its row: unwrapped, and kept for the other processes.  False: sealed, or the root key here is not its. */
+static bool
+try_unwrap_row(const MasterRow *row, uint8_t master[CRYPTO_KEY_LEN])
+{
+	RootKey    *root = (RootKey *) buffer_data(buffer_alloc(sizeof(RootKey)));
+	uint64		generation;
+
+	if (!page_get_root(root, &generation) || !master_unwrap(root, row, master))
+		return false;
+	page_keep_master(row->id, master, generation);
+	return true;
+}
+
+/* The same, or 58000. */
 static bool
 unwrap_row(const MasterRow *row, uint8_t master[CRYPTO_KEY_LEN])
 {
@@ -166,21 +195,20 @@ unwrap_row(const MasterRow *row, uint8_t master[CRYPTO_KEY_LEN])
 	uint64		generation;
 
 	rootkey_require(root, &generation);
-	if (!master_unwrap(root, row, master))
+	if (!try_unwrap_row(row, master))
 		refuse_wrong_root(root, row);
-	page_keep_master(row->id, master, generation);
 	return true;
 }
 
 /* The key of that id, or NULL where this database has none such.  row: if it is at hand already. */
-static XaesKey *
+static ReadyKey *
 get_key(const uint8_t id[BOX_ID_LEN], const MasterRow *row)
 {
 	MemoryContext scratch;
 	MemoryContext before;
 	MasterRow	found;
 	uint8_t    *master;
-	XaesKey    *key;
+	ReadyKey   *key;
 
 	keyring_require_open();
 	if ((key = find_ready(id)) != NULL)
@@ -233,7 +261,7 @@ keyring_prepare_to_seal(const GatePass *pass)
 	MemoryContextDelete(scratch);
 }
 
-static XaesKey *
+static ReadyKey *
 get_sealing_key(BoxHeader *header)
 {
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "secrets sealing key", ALLOCSET_SMALL_SIZES);
@@ -241,7 +269,7 @@ get_sealing_key(BoxHeader *header)
 	RootKey    *root;
 	uint64		generation;
 	MasterRow	row;
-	XaesKey    *key;
+	ReadyKey   *key;
 
 	root = (RootKey *) buffer_data(buffer_alloc(sizeof(RootKey)));
 	rootkey_require(root, &generation);
@@ -264,11 +292,11 @@ keyring_seal_box(const GatePass *pass, BoxKind kind, BoxContent content,
 				 const Bytes *fields, int nfields, const char *plain, Size len)
 {
 	BoxHeader	header = {.kind = kind,.content = content};
-	XaesKey    *key = get_sealing_key(&header);
+	ReadyKey   *key = get_sealing_key(&header);
 	SealedBox  *box = box_alloc(len);
 
 	Assert(pass->granted);
-	if (box_seal(key, &header, fields, nfields, (const uint8_t *) plain, len, (uint8_t *) VARDATA(box)) != CRYPTO_OK)
+	if (box_seal(key->key, &header, fields, nfields, (const uint8_t *) plain, len, (uint8_t *) VARDATA(box)) != CRYPTO_OK)
 		refuse_crypto();
 	return box;
 }
@@ -280,7 +308,7 @@ keyring_try_open_box(const GatePass *pass, const SealedBox *box,
 	const uint8_t *bytes = (const uint8_t *) VARDATA_ANY(box);
 	Size		len = VARSIZE_ANY_EXHDR(box);
 	BoxHeader	header;
-	XaesKey    *key;
+	ReadyKey   *key;
 	SecretBuffer *buf;
 
 	Assert(pass->granted);
@@ -289,7 +317,7 @@ keyring_try_open_box(const GatePass *pass, const SealedBox *box,
 	if ((key = get_key(header.key_id, NULL)) == NULL)
 		return OPEN_NO_KEY;
 	buf = buffer_alloc(len - BOX_OVERHEAD);
-	switch (box_open(key, fields, nfields, bytes, len, (uint8_t *) buffer_data(buf)))
+	switch (box_open(key->key, fields, nfields, bytes, len, (uint8_t *) buffer_data(buf)))
 	{
 		case CRYPTO_OK:
 			*plain = buf;
@@ -318,6 +346,68 @@ keyring_refuse_box(OpenResult result, const SealedBox *box)
 						 result == OPEN_NO_KEY ? "is not in this database" : "is here, and its tag does not match"),
 		   errhint("It was changed, moved or restored outside this extension; "
 				   "secrets.put() stores a new version, an older one may be whole."));
+}
+
+/* ---- the audit's MAC ---- */
+
+bool
+keyring_is_open(void)
+{
+	drop_old_generation();
+	return page_state() == PAGE_READY;
+}
+
+/*
+ * Each process finds the key that seals anew for each change that it makes, as
+ * it does for sealing: what was rolled back must not sign anything.
+ */
+bool
+keyring_find_audit_key(int64 version, AuditKey *key)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "secrets audit key", ALLOCSET_SMALL_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(scratch);
+	MasterRow	row;
+	bool		found = version == 0 ? master_find_newest(&row) > 0 : master_find_version(version, &row);
+
+	if (found)
+	{
+		key->version = row.version;
+		memcpy(key->id, row.id, BOX_ID_LEN);
+	}
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(scratch);
+	return found;
+}
+
+/* As get_key(), but where the root key is another one that is an answer, not an error. */
+static ReadyKey *
+try_get_key(const uint8_t id[BOX_ID_LEN])
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "secrets audit key", ALLOCSET_SMALL_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(scratch);
+	uint8_t    *master = (uint8_t *) buffer_data(buffer_alloc(CRYPTO_KEY_LEN));
+	ReadyKey   *key = NULL;
+	MasterRow	row;
+
+	if (page_find_master(id, master) || (master_find(id, &row) && try_unwrap_row(&row, master)))
+		key = make_ready(id, master);
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(scratch);
+	return key;
+}
+
+bool
+keyring_mac(const AuditKey *audit_key, const void *data, Size len, uint8_t mac[32])
+{
+	ReadyKey   *key;
+
+	if (!keyring_is_open())
+		return false;
+	if ((key = find_ready(audit_key->id)) == NULL && (key = try_get_key(audit_key->id)) == NULL)
+		return false;
+	if (!mac_compute(key->mac, data, len, mac))
+		refuse_crypto();
+	return true;
 }
 
 /* ---- the keys themselves ---- */

@@ -56,6 +56,26 @@ pg_noreturn extern void keyring_refuse_box(OpenResult result, const SealedBox *b
 /* The id of the master key that seals now; false where there is none yet. */
 extern bool keyring_sealing_key(uint8_t id[BOX_ID_LEN], int64 *version);
 
+/*
+ * For the audit: MACs under a subkey of a master key.  Which key is told by
+ * version; it is found by its id, for a version may be made twice (the first
+ * time rolled back).
+ */
+typedef struct AuditKey
+{
+	int64		version;
+	uint8_t		id[BOX_ID_LEN];
+} AuditKey;
+
+/* version 0: the key that seals now.  False: there is none such. */
+extern bool keyring_find_audit_key(int64 version, AuditKey *key);
+
+/* False: sealed, or the root key in memory does not open that master key.  58000 where libcrypto refuses. */
+extern bool keyring_mac(const AuditKey *key, const void *data, Size len, uint8_t mac[32]);
+
+/* Whether there is a root key in memory; raises nothing. */
+extern bool keyring_is_open(void);
+
 /* A new master key, which seals from this transaction's commit on.  Returns its version. */
 extern int64 keyring_rotate(const GatePass *pass);
 

@@ -114,6 +114,22 @@ master_find_newest(MasterRow *row)
 	return n;
 }
 
+bool
+master_find_version(int64 version, MasterRow *row)
+{
+	int			n;
+	MasterRow  *rows = master_read_all(&n);
+	bool		found = false;
+
+	for (int i = 0; i < n; i++)
+		if (rows[i].version == version && (!found || is_newer(&rows[i], row)))
+		{
+			*row = rows[i];
+			found = true;
+		}
+	return found;
+}
+
 void
 master_lock(void)
 {

@@ -20,6 +20,9 @@ typedef struct MasterRow
 /* As committed, or by this transaction; not by an older snapshot of it. */
 extern bool master_find(const uint8_t id[BOX_ID_LEN], MasterRow *row);
 
+/* Of that version; of two the one that seals. */
+extern bool master_find_version(int64 version, MasterRow *row);
+
 /* The one that seals; returns how many there are in all, 0 for none. */
 extern int	master_find_newest(MasterRow *row);
 extern MasterRow *master_read_all(int *n);

@@ -37,8 +37,11 @@ find_pass(Privilege privilege, const char *name, bool or_deleted, GatePass *pass
 	if (pass->granted)
 		return true;
 	if (gate_allows(PRIV_LIST, name, NULL) && !is_there(name, or_deleted))
+	{
+		gate_record_failure(pass, NULL, 0, "no such secret");
 		return false;
-	gate_refuse();
+	}
+	gate_refuse(pass);
 }
 
 static GatePass

@@ -112,6 +112,7 @@ kv_list(const char *pattern, const char *after, int max_rows,
 	check_pattern(pattern);
 	if (max_rows < 1)
 		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE, errmsg("max_rows must be positive"));
+	gate_record_listing(pattern);
 	request.within = after ? names_in((NameRange) {.from = after,.after_from = true}) : all_names();
 	request.snapshot = catalog_snapshot();
 	walk = walk_begin(&request);
@@ -136,14 +137,19 @@ kv_describe(const char *name, Datum *values, bool *nulls)
 {
 	Snapshot	snapshot;
 	Secret	   *secret = palloc(sizeof(Secret));
+	GatePass	pass;
 	bool		found;
 
 	check_name(name);
-	(void) gate_require(PRIV_LIST, name);
+	pass = gate_require(PRIV_LIST, name);
 	snapshot = catalog_snapshot();
 	found = store_find(name, snapshot, secret);
 	UnregisterSnapshot(snapshot);
 	if (!found)
+	{
+		gate_record_failure(&pass, NULL, 0, "no such secret");
 		refuse_no_secret();
+	}
+	gate_record(&pass, &secret->id, 0);
 	describe_secret(secret, values, nulls);
 }

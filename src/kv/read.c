@@ -48,25 +48,41 @@ refuse_problem(const char *problem)
 		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, errmsg("the secret cannot be read: %s", problem));
 }
 
+/* ---- what is given, and what is not, for the record ---- */
+
+static text *
+give_text(const GatePass *pass, const Secret *secret, int64 version, Plain *plain)
+{
+	text	   *value;
+
+	/* First what can still be refused. */
+	if (value_text_problem(plain))
+		gate_record_failure(pass, &secret->id, version, value_text_problem(plain));
+	else
+		gate_record(pass, &secret->id, version);
+	value = value_to_text(plain);
+	buffer_free(plain->bytes);
+	return value;
+}
+
 /*
  * Finds, checks and opens under one snapshot: a secret and its version read
  * under two would look like tampering when a rename comes between.
  * False: 42704, if the request says so.
  */
 static bool
-read_one(const ReadRequest *request, Secret *secret, Plain *plain)
+read_one(const ReadRequest *request, GatePass *pass, Secret *secret, int64 *number, Plain *plain)
 {
-	GatePass	pass;
 	Snapshot	snapshot;
 	Version		version;
-	int64		number;
+	const char *problem;
 	bool		has_secret;
 	bool		has_version = false;
 
 	check_name(request->name);
 	if (request->stage)
 		check_stage(request->stage);
-	if (!require_unless_absent(PRIV_READ, request->name, &pass))
+	if (!require_unless_absent(PRIV_READ, request->name, pass))
 	{
 		if (request->missing_ok)
 			return false;
@@ -77,12 +93,17 @@ read_one(const ReadRequest *request, Secret *secret, Plain *plain)
 	has_secret = store_find_brief(request->name, snapshot, secret);
 	if (has_secret)
 	{
+		if (strcmp(secret->kind, KIND_SECRET) != 0)
+			gate_record_failure(pass, &secret->id, 0, "another kind");
 		require_plain_secret(secret);
-		has_version = choose_version(request, secret, snapshot, &number)
-			&& store_find_version(secret, number, snapshot, &version);
+		has_version = choose_version(request, secret, snapshot, number)
+			&& store_find_version(secret, *number, snapshot, &version);
 	}
 	UnregisterSnapshot(snapshot);
 
+	if (!has_version)
+		gate_record_failure(pass, has_secret ? &secret->id : NULL, has_secret ? Max(request->version, 0) : 0,
+							has_secret ? "no such version" : "no such secret");
 	if (!has_version && request->missing_ok)
 		return false;
 	if (!has_secret)
@@ -91,8 +112,14 @@ read_one(const ReadRequest *request, Secret *secret, Plain *plain)
 		REFUSE(ERRCODE_UNDEFINED_OBJECT, errmsg("no such stage of this secret"));
 	if (!has_version)
 		refuse_no_version();
-	refuse_problem(find_problem(secret, &version));
-	*plain = value_open(&pass, secret, &version);
+	if ((problem = find_problem(secret, &version)) != NULL)
+		gate_record_failure(pass, &secret->id, *number, problem);
+	refuse_problem(problem);
+	if (!value_try_open(pass, secret, &version, plain))
+	{
+		gate_record_failure(pass, &secret->id, *number, "does not verify");
+		*plain = value_open(pass, secret, &version);	/* says so */
+	}
 	return true;
 }
 
@@ -164,36 +191,45 @@ pick_field(Plain *plain, const text *field)
 bool
 kv_get(const ReadRequest *request, text **value)
 {
+	GatePass	pass;
 	Secret		secret;
+	int64		version;
 	Plain		plain;
+	JsonResult	result = JSON_OK;
 
-	if (!read_one(request, &secret, &plain))
+	if (!read_one(request, &pass, &secret, &version, &plain))
 		return false;
 	if (request->field)
+		result = pick_field(&plain, request->field);
+	if (result == JSON_OK)
 	{
-		JsonResult	result = pick_field(&plain, request->field);
-
-		if (result == JSON_NULL_FIELD || (result == JSON_NO_FIELD && request->missing_ok))
-		{
-			buffer_free(plain.bytes);
-			return false;
-		}
-		if (result != JSON_OK)
-			refuse_no_field(result, &secret, request->field);
+		*value = give_text(&pass, &secret, version, &plain);
+		return true;
 	}
-	*value = value_to_text(&plain);
 	buffer_free(plain.bytes);
-	return true;
+	/* That it is null, he knows then. */
+	if (result == JSON_NULL_FIELD)
+	{
+		gate_record(&pass, &secret.id, version);
+		return false;
+	}
+	gate_record_failure(&pass, &secret.id, version, result == JSON_NO_FIELD ? "no such field" : "not a JSON object");
+	if (result == JSON_NO_FIELD && request->missing_ok)
+		return false;
+	refuse_no_field(result, &secret, request->field);
 }
 
 bytea *
 kv_get_bytes(const ReadRequest *request)
 {
+	GatePass	pass;
 	Secret		secret;
+	int64		version;
 	Plain		plain;
 	bytea	   *value;
 
-	(void) read_one(request, &secret, &plain);
+	(void) read_one(request, &pass, &secret, &version, &plain);
+	gate_record(&pass, &secret.id, version);
 	value = value_to_bytes(&plain);
 	buffer_free(plain.bytes);
 	return value;
@@ -204,15 +240,20 @@ kv_current_version(const char *name)
 {
 	Snapshot	snapshot;
 	Secret		secret;
+	GatePass	pass;
 	bool		found;
 
 	check_name(name);
-	(void) gate_require_either(PRIV_LIST, PRIV_READ, name);
+	pass = gate_require_either(PRIV_LIST, PRIV_READ, name);
+	pass.privilege = PRIV_LIST; /* whichever he holds, no value is read */
 	snapshot = catalog_snapshot();
 	found = store_find_brief(name, snapshot, &secret);
 	UnregisterSnapshot(snapshot);
 	if (!found)
+		gate_record_failure(&pass, NULL, 0, "no such secret");
+	if (!found)
 		refuse_no_secret();
+	gate_record(&pass, &secret.id, 0);
 	if (secret.current_version == NO_VERSION)
 		refuse_no_version();
 	return secret.current_version;
@@ -286,10 +327,15 @@ kv_read_many(const char *const *names, int n)
 	for (int i = 0; i < n; i++)
 	{
 		Secret		secret;
+		GatePass	pass;
+		bool		found;
 
 		check_name(names[i]);
-		(void) require(PRIV_READ, names[i]);
-		if (!store_find_brief(names[i], reading->snapshot, &secret))
+		pass = require(PRIV_READ, names[i]);
+		found = store_find_brief(names[i], reading->snapshot, &secret);
+		if (!found || strcmp(secret.kind, KIND_SECRET) != 0)
+			gate_record_failure(&pass, found ? &secret.id : NULL, 0, found ? "another kind" : "no such secret");
+		if (!found)
 			REFUSE(ERRCODE_UNDEFINED_OBJECT,
 				   errmsg("no such secret"),
 				   errdetail("It is number %d of the list.", i + 1));
@@ -321,24 +367,33 @@ kv_read_all(const char *pattern)
 
 /* Opens one whose turn has come; the problem, or NULL. */
 static const char *
-open_pending(const Reading *reading, const Pending *item, const GatePass *pass, text **value)
+open_pending(const Pending *item, const GatePass *pass, Plain *plain)
 {
 	const char *problem;
-	Plain		plain;
 
 	if (!item->has_version)
 		return "no current version";
 	if ((problem = find_problem(&item->secret, &item->version)) != NULL)
 		return problem;
-	if (!reading->tolerant)
-		plain = value_open(pass, &item->secret, &item->version);
-	else if (!value_try_open(pass, &item->secret, &item->version, &plain))
+	if (!value_try_open(pass, &item->secret, &item->version, plain))
 		return "does not verify";
-	problem = reading->tolerant ? value_text_problem(&plain) : NULL;
-	if (problem == NULL)
-		*value = value_to_text(&plain);
-	buffer_free(plain.bytes);
+	if ((problem = value_text_problem(plain)) != NULL)
+		buffer_free(plain->bytes);
 	return problem;
+}
+
+/* The error that one alone would be. */
+pg_noreturn static void
+refuse_pending(const Pending *item, const GatePass *pass)
+{
+	Plain		plain;
+
+	if (!item->has_version)
+		refuse_no_version();
+	refuse_problem(find_problem(&item->secret, &item->version));
+	plain = value_open(pass, &item->secret, &item->version);
+	(void) value_to_text(&plain);
+	elog(ERROR, "a value that could not be given can be given");
 }
 
 /*
@@ -359,6 +414,7 @@ kv_read_next(Reading *reading, ReadItem *item)
 {
 	const Pending *pending;
 	GatePass	pass;
+	Plain		plain;
 
 	do
 	{
@@ -366,13 +422,15 @@ kv_read_next(Reading *reading, ReadItem *item)
 			return false;
 		pending = &reading->items[reading->next++];
 	} while (!may_read_still(reading, pending, &pass));
-	if (!pending->has_version && !reading->tolerant)
-		refuse_no_version();
 	item->name = pending->secret.name;
 	item->version = pending->secret.current_version;
 	item->value = NULL;
-	item->problem = open_pending(reading, pending, &pass, &item->value);
-	if (!reading->tolerant)
-		refuse_problem(item->problem);
+	item->problem = open_pending(pending, &pass, &plain);
+	if (item->problem == NULL)
+		item->value = give_text(&pass, &pending->secret, item->version, &plain);
+	else
+		gate_record_failure(&pass, &pending->secret.id, item->version, item->problem);
+	if (item->problem && !reading->tolerant)
+		refuse_pending(pending, &pass);
 	return true;
 }

@@ -43,6 +43,7 @@
 #include "base/catalog.h"
 #include "base/compat.h"
 #include "base/refuse.h"
+#include "gate/gate.h"
 #include "kv/describe.h"
 #include "kv/kv.h"
 #include "kv/walk.h"
@@ -329,6 +330,7 @@ typedef struct ListingScan
 	MemoryContext walking;		/* ranges and walk */
 	VersionsOf	versions;		/* the secret that we are at, and its versions where they are what is listed */
 	int			next_version;
+	bool		recorded;
 	MemoryContext row;			/* where they are: these */
 } ListingScan;
 
@@ -419,6 +421,12 @@ find_ranges(const ListingScan *scan, ExprContext *econtext)
 	return ranges;
 }
 
+static bool
+is_one_name(const NameRange *range)
+{
+	return range->to && range->with_to && !range->after_from && strcmp(range->from, range->to) == 0;
+}
+
 /* When the first row is asked for: before, parameters have no value. */
 static void
 begin_walk(ForeignScanState *node)
@@ -433,6 +441,11 @@ begin_walk(ForeignScanState *node)
 		.snapshot = node->ss.ps.state->es_snapshot
 	};
 
+	/* Once a scan, however often a join begins it again. */
+	if (!scan->recorded)
+		gate_record_listing(request.within.n == 1 && is_one_name(&request.within.ranges[0])
+							? request.within.ranges[0].from : "**");
+	scan->recorded = true;
 	scan->walk = walk_begin(&request);
 	MemoryContextSwitchTo(before);
 }

@@ -7,7 +7,9 @@
 #include "commands/extension.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
+#include "audit/audit.h"
 #include "base/catalog.h"
 #include "base/refuse.h"
 #include "gate/gate.h"
@@ -27,6 +29,30 @@ text_or_null(const char *text, bool *isnull)
 	return *isnull ? (Datum) 0 : CStringGetTextDatum(text);
 }
 
+/* For how long the first line that is not written yet has been waiting. */
+static Interval *
+lag_since(TimestampTz oldest)
+{
+	Interval   *lag = palloc0(sizeof(Interval));
+
+	if (oldest != 0)
+		lag->time = Max(GetCurrentTimestamp() - oldest, 0);
+	return lag;
+}
+
+static void
+describe_audit(Datum *values, bool *nulls)
+{
+	AuditStatus audit;
+
+	audit_get_status(&audit);
+	nulls[0] = audit.pid == 0;
+	values[0] = Int32GetDatum(audit.pid);
+	nulls[1] = nulls[2] = false;
+	values[1] = Int64GetDatum(audit.queued);
+	values[2] = IntervalPGetDatum(lag_since(audit.oldest));
+}
+
 void
 operate_status(Datum *values, bool *nulls)
 {
@@ -35,7 +61,7 @@ operate_status(Datum *values, bool *nulls)
 	gate_require_status();
 	keyring_get_status(&keys);
 	for (int i = 0; i < STATUS_COLUMNS; i++)
-		nulls[i] = true;		/* audit and scheduler: with the audit, and with rotation */
+		nulls[i] = true;		/* the scheduler: with rotation */
 
 	values[0] = text_or_null(SECRETS_VERSION, &nulls[0]);
 	values[1] = text_or_null(keys.state, &nulls[1]);
@@ -50,6 +76,7 @@ operate_status(Datum *values, bool *nulls)
 	/* With one master key there is nothing to look for, and a large table not to be read for it. */
 	values[7] = Int64GetDatum(keys.nmasters > 1
 							  ? store_count_other_keys(keys.master_id) : 0);
+	describe_audit(&values[8], &nulls[8]);
 }
 
 void
@@ -57,6 +84,9 @@ operate_seal(void)
 {
 	GatePass	pass = gate_require_operator();
 
+	/* What is queued is signed while it can be: sealed, it waits in memory. */
+	gate_record_act(&pass, true, "sealed");
+	(void) audit_flush(1000);
 	keyring_seal(&pass);
 	ereport(LOG, (errmsg("secrets: sealed by secrets.seal()")));
 }
@@ -72,6 +102,7 @@ operate_unseal(void)
 	{
 		ereport(LOG, (errmsg("secrets: unsealed, with root key %s", keyring_root_id())));
 		gate_end_restore();
+		gate_record_act(&pass, true, "unsealed");
 		return true;
 	}
 	keyring_get_status(&keys);

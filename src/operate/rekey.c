@@ -16,6 +16,7 @@
 #include "utils/snapmgr.h"
 #include "utils/uuid.h"
 
+#include "audit/audit.h"
 #include "base/catalog.h"
 #include "base/refuse.h"
 #include "gate/gate.h"
@@ -100,6 +101,18 @@ rekey_one(const GatePass *pass, const ValueKey *key, bool wait, Progress *progre
 	progress->done_in_round++;
 }
 
+/* One line for all of them: the values are the same as before. */
+static void
+record_batch(const GatePass *pass, int64 done, int64 key_version)
+{
+	AuditRecord record = {.action = ACTION_CONFIG,.outcome = OUTCOME_ALLOWED,.role = pass->role,.version = key_version};
+
+	if (done == 0)
+		return;
+	record.detail = psprintf("{\"rekeyed\": " INT64_FORMAT "}", done);
+	audit_record_change(&record);
+}
+
 /* One transaction's work; false: this round has come to its end. */
 static bool
 rekey_batch(const GatePass *pass, bool wait, Progress *progress)
@@ -111,6 +124,7 @@ rekey_batch(const GatePass *pass, bool wait, Progress *progress)
 	int			batch = wait ? 1 : progress->batch;
 	ValueKey   *keys = palloc(sizeof(ValueKey) * (Size) batch);
 	Snapshot	snapshot = catalog_snapshot();
+	int64		done_before = progress->done;
 	int			n = !choose_key(progress) ? 0 : store_find_other_keys(progress->key_id, snapshot, &progress->at, keys, batch);
 
 	UnregisterSnapshot(snapshot);
@@ -123,6 +137,7 @@ rekey_batch(const GatePass *pass, bool wait, Progress *progress)
 	}
 	MemoryContextSwitchTo(before);
 	MemoryContextDelete(scratch);
+	record_batch(pass, progress->done - done_before, progress->key_version);
 	return n == batch;
 }
 

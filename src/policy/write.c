@@ -249,7 +249,9 @@ set_triggers_back(void)
 	SPI_connect();
 	if (SPI_execute("SELECT pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', "
 					"tgrelid::pg_catalog.regclass, tgname) FROM pg_catalog.pg_trigger "
-					"WHERE tgrelid" EQ "ANY (ARRAY['secrets_catalog.rule', 'secrets_catalog.home']::pg_catalog.regclass[]) "
+					"WHERE tgname" EQ "ANY (ARRAY['rules_changed', 'rules_truncated', 'audit_change', 'audit_truncate']"
+					"::pg_catalog.name[]) AND tgrelid" EQ "ANY (ARRAY(SELECT oid FROM pg_catalog.pg_class "
+					"WHERE relnamespace" EQ "'secrets_catalog'::pg_catalog.regnamespace)) "
 					"AND NOT tgisinternal AND tgenabled" NE "'A'", false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the triggers of the catalogs");
 	for (uint64 i = 0; i < SPI_processed; i++)

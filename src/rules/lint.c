@@ -304,7 +304,11 @@ rules_lint(row_emitter emit, void *arg)
 	ListCell   *cell;
 
 	if (!any)
-		gate_refuse();
+	{
+		GatePass	pass = gate_ask(PRIV_GRANT, NULL);
+
+		gate_refuse(&pass);
+	}
 	lint.now = GetCurrentTimestamp();
 	lint.rules = policy_read_rules();
 	mine = rules_on_oversight(lint.rules);

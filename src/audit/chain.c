@@ -1,0 +1,446 @@
+/*
+ * audit/chain.c: the worker's memory of where the log ends, and its going on.
+ *
+ * The parent of a new digest is the head that the worker remembers, not the
+ * newest in the table: who cuts the table's end while the server runs leaves a
+ * gap for ever.  Only where nothing is remembered (the server has just started)
+ * the table is believed, as far as its MACs hold.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "audit/internal.h"
+#include "base/compat.h"
+#include "base/refuse.h"
+
+#define MOST_LINES		4096	/* in one transaction */
+
+typedef struct Link
+{
+	int64		number;			/* 0: the log has not begun */
+	uint8		head[HASH_LEN];
+	uint64		queue_at;		/* up to where the queue has been written */
+	char	   *snapshot;		/* what of the changes is covered; in TopMemoryContext */
+} Link;
+
+static bool loaded = false;
+static Link last;				/* committed */
+static Link next;				/* what the transaction that is under way makes of it */
+
+static void
+set_snapshot(Link *link, const char *snapshot)
+{
+	char	   *copy = MemoryContextStrdup(TopMemoryContext, snapshot);
+
+	if (link->snapshot)
+		pfree(link->snapshot);
+	link->snapshot = copy;
+}
+
+static void
+copy_link(Link *to, const Link *from)
+{
+	char	   *snapshot = to->snapshot;
+
+	*to = *from;
+	to->snapshot = snapshot;
+	set_snapshot(to, from->snapshot ? from->snapshot : "");
+}
+
+void
+chain_forget(void)
+{
+	loaded = false;
+}
+
+bool
+chain_is_loaded(void)
+{
+	return loaded;
+}
+
+void
+chain_committed(Queue *queue)
+{
+	copy_link(&last, &next);
+	if (last.number != 0)
+		queue_set_head(queue, last.number, last.head);
+	if (last.queue_at > queue_done(queue))
+		queue_take(queue, last.queue_at);
+}
+
+/* Writes it as the next link, signed. */
+static void
+append(const AuditKey *key, AuditDigest *digest)
+{
+	if (digest->nparents == 0 && next.number != 0)
+	{
+		digest->parents = next.head;
+		digest->nparents = 1;
+	}
+	digest->queue_at = (int64) next.queue_at;
+	digest->snapshot = next.snapshot;
+	digest_write(key, digest);
+	next.number = digest->number;
+	memcpy(next.head, digest->head, HASH_LEN);
+}
+
+/* ---- the hash over lines ---- */
+
+static Hash *
+begin_lines(void)
+{
+	static Hash *hash = NULL;
+
+	if (hash == NULL)
+		hash = hash_new();
+	if (hash == NULL || !hash_begin(hash))
+		refuse_crypto();
+	return hash;
+}
+
+static void
+add_leaf(Hash *hash, const uint8 leaf[HASH_LEN])
+{
+	if (!hash_add(hash, leaf, HASH_LEN))
+		refuse_crypto();
+}
+
+static void
+end_lines(Hash *hash, AuditDigest *digest)
+{
+	if (!hash_end(hash, digest->hash))
+		refuse_crypto();
+}
+
+/* ---- changes ---- */
+
+static char *
+current_snapshot(void)
+{
+	static Statement statement = STATEMENT("SELECT pg_catalog.txid_current_snapshot()::pg_catalog.text", 0, {0});
+
+	statement_run(&statement, NULL, NULL, 1);
+	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+}
+
+/* "xmin:xmax:xip,xip" */
+static int64
+snapshot_xmax(const char *snapshot)
+{
+	return strtoll(strchr(snapshot, ':') + 1, NULL, 10);
+}
+
+typedef struct Covered
+{
+	int64	   *events;
+	int			n;
+	int			room;
+	int			unsigned_lines;
+	Hash	   *hash;
+} Covered;
+
+static void
+cover_row(HeapTuple tuple, TupleDesc desc, Covered *covered)
+{
+	StringInfoData bytes;
+	AuditRow	row;
+	uint8		leaf[HASH_LEN];
+
+	row_decode(tuple, desc, &row);
+	initStringInfo(&bytes);
+	row_append_bytes(&row, &bytes);
+	audit_leaf(&bytes, leaf);
+	pfree(bytes.data);
+	add_leaf(covered->hash, leaf);
+	if (covered->n == covered->room)
+	{
+		covered->room = Max(64, covered->room * 2);
+		covered->events = covered->events
+			? repalloc_huge(covered->events, sizeof(int64) * (Size) covered->room)
+			: palloc(sizeof(int64) * (Size) covered->room);
+	}
+	covered->events[covered->n++] = row.event_id;
+	covered->unsigned_lines += !row.has_mac;
+}
+
+static void
+cover_rows(Statement *statement, Datum *values, Covered *covered)
+{
+	uint64		n = statement_run(statement, values, NULL, 0);
+	MemoryContext each = AllocSetContextCreate(CurrentMemoryContext, "secrets audit, one line", ALLOCSET_DEFAULT_SIZES);
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		MemoryContext before = MemoryContextSwitchTo(each);
+
+		if (covered->events == NULL)
+		{
+			MemoryContextSwitchTo(before);
+			covered->room = 64;
+			covered->events = palloc(sizeof(int64) * (Size) covered->room);
+			MemoryContextSwitchTo(each);
+		}
+		cover_row(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, covered);
+		MemoryContextSwitchTo(before);
+		MemoryContextReset(each);
+	}
+	MemoryContextDelete(each);
+}
+
+/* Those of transactions that ended since the snapshot; every one that no digest names, where there is none. */
+static void
+cover_since(const char *snapshot, Covered *covered)
+{
+	static Statement fresh = STATEMENT(
+		"SELECT e.* FROM secrets_catalog.audit_event e WHERE e.batch IS NULL AND e.event_id OPERATOR(pg_catalog.<>) ALL "
+		"(ARRAY(SELECT pg_catalog.unnest(d.events) FROM secrets_catalog.audit_digest d WHERE d.events IS NOT NULL)) "
+		"ORDER BY e.event_id USING OPERATOR(pg_catalog.<)", 0, {0});
+	static Statement ended = STATEMENT(
+		"SELECT c.* FROM (SELECT e.* FROM secrets_catalog.audit_event e WHERE e.batch IS NULL AND e.txid OPERATOR(pg_catalog.>=) $1 "
+		"UNION ALL SELECT e.* FROM secrets_catalog.audit_event e WHERE e.batch IS NULL AND e.txid OPERATOR(pg_catalog.=) ANY "
+		"(ARRAY(SELECT pg_catalog.txid_snapshot_xip($2::pg_catalog.txid_snapshot)))) c "
+		"ORDER BY c.event_id USING OPERATOR(pg_catalog.<)", 2, {INT8OID, TEXTOID});
+	Datum		values[2];
+
+	if (snapshot[0] == '\0')
+	{
+		fresh.reads_all = true;
+		cover_rows(&fresh, NULL, covered);
+		return;
+	}
+	values[0] = Int64GetDatum(snapshot_xmax(snapshot));
+	values[1] = CStringGetTextDatum(snapshot);
+	cover_rows(&ended, values, covered);
+}
+
+/*
+ * Finds them under one snapshot, which becomes what is covered.  Without a line
+ * nothing is written, unless the digest is one that opens the log here.
+ */
+static bool
+cover(Queue *queue, DigestKind kind, const AuditKey *key, const uint8 *parents, int nparents)
+{
+	Covered		covered = {.hash = NULL};
+	AuditDigest digest;
+	char	   *snapshot;
+
+	/* From now on, to the end of the transaction, one state. */
+	SPI_connect();
+	snapshot = current_snapshot();
+	covered.hash = begin_lines();
+	cover_since(next.snapshot, &covered);
+	set_snapshot(&next, snapshot);
+	if (covered.n > 0 || kind == DIGEST_OPEN)
+	{
+		digest_begin(queue, kind, key, &digest);
+		end_lines(covered.hash, &digest);
+		digest.lines = digest.nevents = covered.n;
+		digest.unsigned_lines = covered.unsigned_lines;
+		digest.events = covered.events;
+		digest.parents = parents;
+		digest.nparents = nparents;
+		append(key, &digest);
+	}
+	SPI_finish();
+	return covered.n > 0;
+}
+
+bool
+chain_cover_changes(Queue *queue, const AuditKey *key)
+{
+	copy_link(&next, &last);
+	return cover(queue, DIGEST_CHANGES, key, NULL, 0);
+}
+
+bool
+chain_has_open_changes(void)
+{
+	Relation	rel = catalog_open(CATALOG_AUDIT_EVENT);
+	SnapshotData dirty;
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+	bool		open = false;
+
+	InitDirtySnapshot(dirty);
+	ScanKeyInit(&key, EVENT_TXID, BTGreaterEqualStrategyNumber, F_INT8GE,
+				Int64GetDatum(last.snapshot && last.snapshot[0] ? strtoll(last.snapshot, NULL, 10) : 0));
+	scan = systable_beginscan(rel, catalog_oid(CATALOG_AUDIT_EVENT_CHANGE), true, &dirty, 1, &key);
+	while (!open && HeapTupleIsValid(tuple = systable_getnext(scan)))
+		open = TransactionIdIsValid(dirty.xmin);
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	return open;
+}
+
+/* ---- where it goes on ---- */
+
+static void
+take_digest(const AuditDigest *digest, Link *link)
+{
+	link->number = digest->number;
+	memcpy(link->head, digest->head, HASH_LEN);
+	link->queue_at = digest->queue == queue_run() ? (uint64) digest->queue_at : 0;
+	set_snapshot(link, digest->snapshot);
+}
+
+/*
+ * A worker may have died between its commit and telling of it: then the table
+ * is ahead of what is remembered.  If it is behind, somebody has cut it.
+ */
+void
+chain_load(Queue *queue, const AuditKey *key)
+{
+	AuditDigest newest;
+	int64		number = 0;
+	uint8		head[HASH_LEN];
+	bool		found = digest_find_newest(&newest);
+	bool		remembered = queue_get_head(queue, &number, head);
+	bool		here = found && digest_is_from_here(&newest);
+
+	memset(next.head, 0, HASH_LEN);
+	next.number = 0;
+	next.queue_at = queue_done(queue);
+	set_snapshot(&next, "");
+	if (found)
+	{
+		take_digest(&newest, &next);
+		queue_raise_id(queue, newest.number);
+	}
+	if (!here)
+		set_snapshot(&next, "");
+	next.queue_at = Max(next.queue_at, queue_done(queue));
+	if (remembered && (!found || number > newest.number))
+	{
+		next.number = number;
+		memcpy(next.head, head, HASH_LEN);
+		here = true;
+	}
+	if (!here)
+		(void) cover(queue, DIGEST_OPEN, key, NULL, 0);
+	loaded = true;
+}
+
+/* ---- lines of the queue ---- */
+
+static bool
+write_line(const QueuedLine *line, size_t len, const AuditKey *key, AuditDigest *digest, Hash *hash, RowWriter *writer)
+{
+	AuditEvent	event;
+	Datum		values[EVENT_COLUMNS];
+	bool		nulls[EVENT_COLUMNS];
+	uint8		leaf[HASH_LEN];
+
+	if (!line_to_event(line, len, &event))
+		return false;			/* torn: whoever wrote it died, and was given nothing */
+	event.batch = digest->number;
+	event_seal(&event, key, values, nulls, leaf);
+	add_leaf(hash, leaf);
+	digest->lines++;
+	rows_add(writer, values, nulls);
+	return true;
+}
+
+int
+chain_write_lines(Queue *queue, const AuditKey *key)
+{
+	uint64		end = queue_end(queue);
+	uint64		at;
+	const QueuedLine *line;
+	AuditDigest digest;
+	size_t		len;
+	RowWriter  *writer;
+	MemoryContext each;
+	Hash	   *hash;
+	int			n = 0;
+
+	copy_link(&next, &last);
+	at = Max(next.queue_at, queue_done(queue));
+	if (at >= end)
+		return 0;
+	digest_begin(queue, DIGEST_READS, key, &digest);
+	writer = rows_open(CATALOG_AUDIT_EVENT);
+	hash = begin_lines();
+	each = AllocSetContextCreate(CurrentMemoryContext, "secrets audit, one line", ALLOCSET_DEFAULT_SIZES);
+	for (; n < MOST_LINES && (line = queue_peek(queue, &at, end, &len)) != NULL; n++)
+	{
+		MemoryContext before = MemoryContextSwitchTo(each);
+
+		(void) write_line(line, len, key, &digest, hash, writer);
+		MemoryContextSwitchTo(before);
+		MemoryContextReset(each);
+	}
+	MemoryContextDelete(each);
+	rows_close(writer);
+	next.queue_at = at;
+	end_lines(hash, &digest);
+	if (digest.lines > 0)
+		append(key, &digest);
+	return n;
+}
+
+/* ---- what is old ---- */
+
+static int64
+find_number(const char *sql, TimestampTz before)
+{
+	Oid			types[] = {TIMESTAMPTZOID};
+	Datum		values[] = {TimestampTzGetDatum(before)};
+	bool		isnull;
+	int64		number;
+
+	if (SPI_execute_with_args(sql, 1, types, values, NULL, false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the digests of the audit");
+	number = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	return isnull ? 0 : number;
+}
+
+static void
+prune_through(int64 after, int64 through)
+{
+	Oid			types[] = {INT8OID, INT8OID};
+	Datum		values[] = {Int64GetDatum(after), Int64GetDatum(through)};
+
+	catalog_run_once("DELETE FROM secrets_catalog.audit_event WHERE batch" LE "$2 AND $1" LE "$2",
+					 lengthof(types), types, values);
+	catalog_run_once("DELETE FROM secrets_catalog.audit_event WHERE batch IS NULL AND event_id" EQ "ANY "
+					 "(ARRAY(SELECT pg_catalog.unnest(d.events) FROM secrets_catalog.audit_digest d "
+					 "WHERE d.number OPERATOR(pg_catalog.>) $1 AND d.number" LE "$2))",
+					 lengthof(types), types, values);
+}
+
+bool
+chain_prune(Queue *queue, const AuditKey *key, int64 seconds)
+{
+	TimestampTz before = GetCurrentTimestamp() - seconds * USECS_PER_SEC;
+	AuditDigest digest;
+	int64		pruned;
+	int64		through;
+
+	copy_link(&next, &last);
+	SPI_connect();
+	pruned = find_number("SELECT pg_catalog.max(through) FROM secrets_catalog.audit_digest WHERE at" LE "$1", DT_NOEND);
+	through = find_number("SELECT pg_catalog.max(number) FROM secrets_catalog.audit_digest "
+						  "WHERE at OPERATOR(pg_catalog.<) $1 AND lines OPERATOR(pg_catalog.>) 0", before);
+	SPI_finish();
+	if (through <= pruned)
+		return false;
+	prune_through(pruned, through);
+	digest_begin(queue, DIGEST_RETENTION, key, &digest);
+	digest.through = through;
+	end_lines(begin_lines(), &digest);
+	append(key, &digest);
+	return true;
+}

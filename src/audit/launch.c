@@ -1,0 +1,199 @@
+/*
+ * audit/launch.c
+ */
+#include "postgres.h"
+
+#include "catalog/pg_database.h"
+#include "access/xact.h"
+#include "commands/dbcommands.h"
+#include "commands/defrem.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "nodes/plannodes.h"
+#include "postmaster/bgworker.h"
+#include "tcop/utility.h"
+#include "utils/timestamp.h"
+
+#include "audit/launch.h"
+#include "base/compat.h"
+
+#define START_AGAIN_AFTER	1000	/* milliseconds that one who was asked for has to come */
+#define KEEP_AWAY			10000	/* the longest that a command may want a database for itself, waiting */
+
+static ProcessUtility_hook_type prev_ProcessUtility = NULL;
+
+/* ---- coming ---- */
+
+static bool
+register_worker(Queue *queue)
+{
+	BackgroundWorker worker = {
+		.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION,
+		.bgw_start_time = BgWorkerStart_ConsistentState,
+		.bgw_restart_time = 1,	/* for one that dies; who leaves with 0 is not started again */
+		.bgw_library_name = "secrets",
+		.bgw_function_name = "secrets_audit_worker",
+		.bgw_type = "secrets audit",
+		.bgw_main_arg = Int32GetDatum(queue_index(queue))
+	};
+
+	snprintf(worker.bgw_name, BGW_MAXLEN, "secrets audit of database %u", queue_database(queue));
+	return RegisterDynamicBackgroundWorker(&worker, NULL);
+}
+
+/* The one that has been at its post for longest goes; who has nothing to do, before who has. */
+static void
+ask_somebody_to_leave(const Queue *wanting)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	Queue	   *chosen = NULL;
+	TimestampTz since = 0;
+	bool		idle = false;
+
+	for (int i = 0; i < MAX_QUEUES; i++)
+	{
+		Queue	   *queue = queue_number(i);
+		Post		post;
+		bool		is_idle = queue_depth(queue) == 0;
+
+		queue_get_post(queue, &post);
+		if (queue == wanting || post.pid == 0)
+			continue;
+		if (post.leave)
+			return;				/* one at a time */
+		if (!TimestampDifferenceExceeds(post.since, now, is_idle ? 50 : 500))
+			continue;			/* it has hardly come */
+		if (chosen == NULL || (is_idle && !idle) || (is_idle == idle && post.since < since))
+		{
+			chosen = queue;
+			since = post.since;
+			idle = is_idle;
+		}
+	}
+	if (chosen)
+		queue_ask_to_leave(chosen, true);
+}
+
+bool
+launch_worker(Queue *queue)
+{
+	Post		post;
+
+	if (queue_has_worker(queue))
+		return true;
+	if (queue_begin_start(queue, GetCurrentTimestamp(), START_AGAIN_AFTER))
+	{
+		if (register_worker(queue))
+			return true;
+		queue_fail_start(queue);
+		ask_somebody_to_leave(queue);
+		return false;
+	}
+	queue_get_post(queue, &post);
+	return post.pid != 0 || (post.started != 0 && post.kept_away_until <= GetCurrentTimestamp());
+}
+
+bool
+launch_is_wanted(void)
+{
+	for (int i = 0; i < MAX_QUEUES; i++)
+	{
+		Queue	   *queue = queue_number(i);
+
+		if (queue_depth(queue) > 0 && !queue_has_worker(queue))
+			return true;
+	}
+	return false;
+}
+
+/* ---- being in nobody's way ---- */
+
+/* The database that a command wants for itself, or InvalidOid. */
+static Oid
+wanted_database(Node *command)
+{
+	const char *name = NULL;
+	ListCell   *cell;
+
+	switch (nodeTag(command))
+	{
+		case T_DropdbStmt:
+			name = ((DropdbStmt *) command)->dbname;
+			break;
+		case T_RenameStmt:
+			if (((RenameStmt *) command)->renameType == OBJECT_DATABASE)
+				name = ((RenameStmt *) command)->subname;
+			break;
+		case T_AlterDatabaseStmt:
+			name = ((AlterDatabaseStmt *) command)->dbname;
+			break;
+		case T_CreatedbStmt:
+			name = "template1";
+			foreach(cell, ((CreatedbStmt *) command)->options)
+				if (strcmp(((DefElem *) lfirst(cell))->defname, "template") == 0 && ((DefElem *) lfirst(cell))->arg)
+					name = defGetString(lfirst(cell));
+			break;
+		default:
+			break;
+	}
+	return name ? get_database_oid(name, true) : InvalidOid;
+}
+
+/* It finishes what it has in hand; what is queued stays. */
+static void
+send_away(Queue *queue)
+{
+	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 5000);
+
+	queue_keep_away(queue, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), KEEP_AWAY));
+	queue_ask_to_leave(queue, true);
+	while (queue_has_worker(queue) && GetCurrentTimestamp() < deadline)
+	{
+		CHECK_FOR_INTERRUPTS();
+		pg_usleep(5000);
+	}
+}
+
+static void
+run_utility(PlannedStmt *statement, const char *query, bool read_only_tree, ProcessUtilityContext context,
+			ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
+{
+	ProcessUtility_hook_type run = prev_ProcessUtility ? prev_ProcessUtility : standard_ProcessUtility;
+
+	run(statement, query, read_only_tree, context, params, environment, dest, completion);
+}
+
+static void
+on_utility(PlannedStmt *statement, const char *query, bool read_only_tree, ProcessUtilityContext context,
+		   ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
+{
+	Oid			database = IsTransactionState() ? wanted_database(statement->utilityStmt) : InvalidOid;
+	Queue	   *queue = OidIsValid(database) ? queue_of(database) : NULL;
+
+	if (queue == NULL)
+	{
+		run_utility(statement, query, read_only_tree, context, params, environment, dest, completion);
+		return;
+	}
+	PG_TRY();
+	{
+		send_away(queue);
+		run_utility(statement, query, read_only_tree, context, params, environment, dest, completion);
+		if (nodeTag(statement->utilityStmt) == T_DropdbStmt)
+			queue_forget(queue);
+	}
+	PG_FINALLY();
+	{
+		queue_keep_away(queue, 0);
+	}
+	PG_END_TRY();
+}
+
+void
+launch_init(void)
+{
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+	prev_ProcessUtility = ProcessUtility_hook;
+	ProcessUtility_hook = on_utility;
+}

@@ -1,0 +1,386 @@
+/*
+ * audit/record.c: a read or a refusal becomes a line in the queue.
+ *
+ * This is on the way of every read, so it looks nothing up that it can
+ * remember: names of roles, the client's address.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/inet.h"
+#include "utils/inval.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
+
+#include "audit/internal.h"
+#include "audit/launch.h"
+#include "base/compat.h"
+#include "base/peer.h"
+#include "base/refuse.h"
+
+#define LONGEST_WAIT	5000	/* milliseconds */
+#define LONGEST_LAG		1500	/* a queue whose first line is older has a worker that cannot write */
+#define LOOK_AGAIN		20
+
+typedef enum AuditMode
+{
+	AUDIT_ON, AUDIT_DURABLE
+} AuditMode;
+
+typedef enum OnFailure
+{
+	FAILURE_REFUSE, FAILURE_LOG
+} OnFailure;
+
+static int	mode = AUDIT_ON;
+static int	on_failure = FAILURE_REFUSE;
+static char *actor = NULL;
+
+/* ---- settings ---- */
+
+static bool
+check_actor(char **value, void **extra, GucSource source)
+{
+	if (strlen(*value) < ACTOR_LEN)
+		return true;
+	GUC_check_errdetail("It is longer than %d bytes.", ACTOR_LEN - 1);
+	return false;
+}
+
+static void
+define_settings(void)
+{
+	static const struct config_enum_entry modes[] = {{"on", AUDIT_ON, false}, {"durable", AUDIT_DURABLE, false}, {NULL, 0, false}};
+	static const struct config_enum_entry failures[] = {{"refuse", FAILURE_REFUSE, false}, {"log", FAILURE_LOG, false}, {NULL, 0, false}};
+
+	DefineCustomEnumVariable("secrets.audit",
+							 "Whether a read waits until its line of the audit is on disk.",
+							 "on: it does not; killing a backend loses nothing, and a power failure the lines of the "
+							 "last 200 ms. durable: no value is returned before its line is flushed; many readers "
+							 "share one flush.",
+							 &mode, AUDIT_ON, modes, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("secrets.audit_on_failure",
+							 "What a read does when its line of the audit cannot be written.",
+							 "refuse: after 5 seconds it fails with 58030. log: the line goes to the server's log as "
+							 "JSON, and the value is returned: for where availability counts more than proof.",
+							 &on_failure, FAILURE_REFUSE, failures, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("secrets.actor",
+							   "For whom the application says that it acts.",
+							   "Recorded with each line of the audit, and never believed: the name of the "
+							   "application's own user, or of a request. Up to 127 bytes.",
+							   &actor, "", PGC_USERSET, 0, check_actor, NULL, NULL);
+}
+
+/* ---- what is remembered ---- */
+
+typedef struct KnownRole
+{
+	Oid			role;
+	char		name[NAMEDATALEN];
+} KnownRole;
+
+static KnownRole session_role;
+static KnownRole asking_role;
+
+static void
+forget_roles(Datum arg, int cache, uint32 hash)
+{
+	session_role.role = asking_role.role = InvalidOid;
+}
+
+static const char *
+role_name(KnownRole *known, Oid role)
+{
+	if (known->role != role || !OidIsValid(role))
+	{
+		char	   *name = GetUserNameFromId(role, true);
+
+		strlcpy(known->name, name ? name : "", NAMEDATALEN);
+		known->role = role;
+	}
+	return known->name;
+}
+
+const char *
+audit_login(void)
+{
+	return role_name(&session_role, GetSessionUserId());
+}
+
+const char *
+audit_role(Oid role)
+{
+	return role_name(&asking_role, role);
+}
+
+const char *
+audit_client_addr(void)
+{
+	static char text[64];
+	static const inet *known = NULL;
+	const inet *address = peer_get()->address;
+
+	if (address && address != known)
+	{
+		strlcpy(text, DatumGetCString(DirectFunctionCall1(inet_out, InetPGetDatum(address))), sizeof(text));
+		known = address;
+	}
+	return address ? text : NULL;
+}
+
+const char *
+audit_actor(void)
+{
+	return actor && actor[0] ? actor : NULL;
+}
+
+const char *
+audit_application_name(void)
+{
+	return application_name && application_name[0] ? application_name : NULL;
+}
+
+void
+record_init(void)
+{
+	define_settings();
+	CacheRegisterSyscacheCallback(AUTHOID, forget_roles, (Datum) 0);
+}
+
+/* ---- the line ---- */
+
+static void
+fill_event(const AuditRecord *record, AuditEvent *event)
+{
+	memset(event, 0, sizeof(*event));
+	event->at = GetCurrentTimestamp();
+	event->txid = (int64) U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
+	event->version = record->version;
+	event->has_id = record->id != NULL;
+	if (record->id)
+		event->id = *record->id;
+	event->has_rule = record->rule != NULL;
+	if (record->rule)
+		event->rule = *record->rule;
+	event->pid = MyProcPid;
+	event->action = record->action;
+	event->outcome = record->outcome;
+	event->via = VIA_API;
+	event->name = record->name;
+	event->login = audit_login();
+	event->role = audit_role(record->role);
+	event->actor = audit_actor();
+	event->client_addr = audit_client_addr();
+	event->application_name = audit_application_name();
+	event->reason = record->reason;
+	event->detail = record->detail;
+}
+
+/* What does not fit is cut: application_name and the like are bounded, and names are too. */
+static char *
+add_string(QueuedLine *line, int which, char *at, const char *text)
+{
+	char	   *end = (char *) line + MAX_LINE;
+	size_t		len;
+
+	if (text == NULL || at >= end)
+		return at;
+	len = strlen(text);
+	if (len >= (size_t) (end - at))
+		len = (size_t) pg_mbcliplen(text, (int) len, (int) (end - at - 1));
+	memcpy(at, text, len);
+	at[len] = '\0';
+	line->strings |= (uint8) (1 << which);
+	return at + len + 1;
+}
+
+void
+line_from_event(const AuditEvent *event, QueuedLine *line)
+{
+	char	   *at = (char *) (line + 1);
+
+	memset(line, 0, sizeof(*line));
+	line->event_id = event->event_id;
+	line->at = event->at;
+	line->txid = event->txid;
+	line->version = event->version;
+	line->id = event->id;
+	line->rule = event->rule;
+	line->pid = event->pid;
+	line->action = (uint8) event->action;
+	line->outcome = (uint8) event->outcome;
+	line->via = (uint8) event->via;
+	line->has_id = event->has_id;
+	line->has_rule = event->has_rule;
+	at = add_string(line, STRING_NAME, at, event->name);
+	at = add_string(line, STRING_LOGIN, at, event->login);
+	at = add_string(line, STRING_ROLE, at, event->role);
+	at = add_string(line, STRING_ACTOR, at, event->actor);
+	at = add_string(line, STRING_CLIENT_ADDR, at, event->client_addr);
+	at = add_string(line, STRING_APPLICATION_NAME, at, event->application_name);
+	at = add_string(line, STRING_REASON, at, event->reason);
+	at = add_string(line, STRING_DETAIL, at, event->detail);
+	line->len = (uint16) (at - (char *) line);
+}
+
+static void
+log_event(const AuditEvent *event, const char *why)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	event_append_json(event, &json);
+	ereport(LOG,
+			(errmsg("secrets audit: %s", json.data),
+			 why ? errdetail("It is not in the audit: %s.", why) : 0,
+			 errhidestmt(true), errhidecontext(true)));
+	pfree(json.data);
+}
+
+void
+audit_log_line(const AuditRecord *record)
+{
+	AuditEvent	event;
+
+	fill_event(record, &event);
+	log_event(&event, NULL);
+}
+
+/* ---- waiting ---- */
+
+pg_noreturn static void
+refuse_unrecorded(const char *why)
+{
+	REFUSE(ERRCODE_IO_ERROR,
+		   errmsg("the audit cannot be written"),
+		   errdetail("Nothing was read or given: %s.", why),
+		   errhint("SELECT * FROM secrets.status() shows the queue; the server's log says more. Where max_worker_processes "
+				   "is used up, raise it: the audit needs one for each database in use."));
+}
+
+/* Why nothing can be written now; NULL: it can. */
+static const char *
+find_trouble(Queue *queue, bool wait_for_disk, char trouble[sizeof(((Post *) 0)->trouble)])
+{
+	TimestampTz oldest;
+	Post		post;
+
+	if (queue == NULL)
+		return "more databases than the audit has queues for";
+	oldest = queue_oldest(queue);
+	if (!launch_worker(queue))
+		return "no background worker can be started";
+	if (oldest == 0 || GetCurrentTimestamp() - oldest < LONGEST_LAG * INT64CONST(1000))
+		return NULL;
+	queue_get_post(queue, &post);
+	if (post.holding && !wait_for_disk)
+		return NULL;
+	if (post.trouble[0] == '\0')
+		return "its worker is behind";
+	strlcpy(trouble, post.trouble, sizeof(post.trouble));
+	return trouble;
+}
+
+typedef struct Waiting
+{
+	Queue	   *queue;
+	bool		never;
+	TimestampTz until;
+	char		trouble[128];
+} Waiting;
+
+/* False: the time is over. */
+static bool
+wait_a_moment(Waiting *waiting)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (waiting->until == 0)
+		waiting->until = now + LONGEST_WAIT * INT64CONST(1000);
+	if (now >= waiting->until)
+		return false;
+	if (waiting->queue)
+	{
+		queue_wake(waiting->queue);
+		queue_sleep(waiting->queue, LOOK_AGAIN, PG_WAIT_EXTENSION);
+	}
+	else
+		return false;
+	return true;
+}
+
+/* NULL: it is in the queue, and ends at *until. */
+static const char *
+push(Waiting *waiting, QueuedLine *line, bool durable, uint64 *until)
+{
+	const char *why;
+
+	do
+	{
+		why = find_trouble(waiting->queue, durable, waiting->trouble);
+		if (why == NULL && queue_push(waiting->queue, line, until))
+			return NULL;
+		if (why == NULL)
+			why = "its queue is full";
+	} while (!waiting->never && wait_a_moment(waiting));
+	return why;
+}
+
+/* NULL: it is on disk. */
+static const char *
+wait_for_disk(Waiting *waiting, uint64 until)
+{
+	const char *why = NULL;
+
+	queue_wake(waiting->queue);
+	while (queue_done(waiting->queue) < until)
+	{
+		if (!wait_a_moment(waiting))
+			return why ? why : "its worker is behind";
+		why = find_trouble(waiting->queue, true, waiting->trouble);
+	}
+	return NULL;
+}
+
+/* What gives no value away need not be on disk before. */
+static bool
+is_durable(const AuditRecord *record)
+{
+	return mode == AUDIT_DURABLE && !record->optional && record->action != ACTION_LIST
+		&& (record->outcome == OUTCOME_ALLOWED || record->outcome == OUTCOME_STARTED);
+}
+
+void
+audit_record(const AuditRecord *record)
+{
+	union
+	{
+		QueuedLine	line;
+		char		room[MAX_LINE];
+	}			buffer;
+	Waiting		waiting = {.queue = queue_mine(),.never = record->optional};
+	bool		durable = is_durable(record);
+	AuditEvent	event;
+	uint64		until;
+	const char *why;
+
+	fill_event(record, &event);
+	line_from_event(&event, &buffer.line);
+	why = push(&waiting, &buffer.line, durable, &until);
+	if (why == NULL && durable)
+		why = wait_for_disk(&waiting, until);
+	else if (why == NULL && (queue_worker_sleeps(waiting.queue) || queue_is_half_full(waiting.queue)))
+		queue_wake(waiting.queue);
+	if (waiting.until != 0)
+		queue_end_sleep();
+	if (why == NULL)
+		return;
+	log_event(&event, why);
+	if (on_failure == FAILURE_REFUSE && !record->optional)
+		refuse_unrecorded(why);
+}

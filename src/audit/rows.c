@@ -1,0 +1,227 @@
+/*
+ * audit/rows.c: lines and digests into their tables, many at a time.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/fmgroids.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "audit/internal.h"
+#include "base/compat.h"
+#include "base/refuse.h"
+
+/* ---- adding rows ---- */
+
+#define AT_ONCE 500
+
+struct RowWriter
+{
+	Relation	rel;
+	EState	   *estate;
+	ResultRelInfo *info;
+	BulkInsertState bulk;
+	CommandId	command;
+	MemoryContext memory;		/* of the rows that are not written yet */
+	int			n;
+	TupleTableSlot *slots[AT_ONCE];
+};
+
+RowWriter *
+rows_open(Catalog table)
+{
+	RowWriter  *writer = palloc0(sizeof(RowWriter));
+
+	/* That lock first: to ask for more later is how two wait for each other. */
+	LockRelationOid(catalog_oid(table), RowExclusiveLock);
+	writer->rel = catalog_open(table);
+	writer->estate = CreateExecutorState();
+	writer->info = makeNode(ResultRelInfo);
+	InitResultRelInfo(writer->info, writer->rel, 0, NULL, 0);
+	ExecOpenIndices(writer->info, false);
+	writer->bulk = GetBulkInsertState();
+	writer->command = GetCurrentCommandId(true);
+	writer->memory = AllocSetContextCreate(CurrentMemoryContext, "secrets audit rows", ALLOCSET_DEFAULT_SIZES);
+	return writer;
+}
+
+static void
+write_rows(RowWriter *writer)
+{
+	table_multi_insert(writer->rel, writer->slots, writer->n, writer->command, 0, writer->bulk);
+	for (int i = 0; i < writer->n; i++)
+	{
+		if (writer->info->ri_NumIndices > 0)
+			list_free(INSERT_INDEX_ENTRIES(writer->info, writer->slots[i], writer->estate));
+		ResetPerTupleExprContext(writer->estate);
+		ExecClearTuple(writer->slots[i]);
+	}
+	writer->n = 0;
+	MemoryContextReset(writer->memory);
+}
+
+void
+rows_add(RowWriter *writer, Datum *values, bool *nulls)
+{
+	MemoryContext before = MemoryContextSwitchTo(writer->memory);
+	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(writer->rel), values, nulls);
+
+	MemoryContextSwitchTo(writer->estate->es_query_cxt);
+	if (writer->slots[writer->n] == NULL)
+		writer->slots[writer->n] = MakeSingleTupleTableSlot(RelationGetDescr(writer->rel), &TTSOpsHeapTuple);
+	MemoryContextSwitchTo(before);
+	ExecStoreHeapTuple(tuple, writer->slots[writer->n], false);
+	writer->slots[writer->n]->tts_tableOid = RelationGetRelid(writer->rel);
+	writer->n++;
+	if (writer->n == AT_ONCE)
+		write_rows(writer);
+}
+
+void
+rows_close(RowWriter *writer)
+{
+	if (writer->n > 0)
+		write_rows(writer);
+	for (int i = 0; i < AT_ONCE && writer->slots[i]; i++)
+		ExecDropSingleTupleTableSlot(writer->slots[i]);
+	FreeBulkInsertState(writer->bulk);
+	table_finish_bulk_insert(writer->rel, 0);
+	ExecCloseIndices(writer->info);
+	FreeExecutorState(writer->estate);
+	MemoryContextDelete(writer->memory);
+	table_close(writer->rel, NoLock);
+	pfree(writer);
+}
+
+void
+event_seal(AuditEvent *event, const AuditKey *key, Datum *values, bool *nulls, uint8 leaf[HASH_LEN])
+{
+	static StringInfoData bytes;
+	AuditRow	row;
+	bytea	   *mac;
+
+	if (bytes.data == NULL)
+	{
+		MemoryContext before = MemoryContextSwitchTo(TopMemoryContext);
+
+		initStringInfo(&bytes);
+		MemoryContextSwitchTo(before);
+	}
+	event->key = key ? (int) key->version : 0;
+	event_encode(event, row.values, row.nulls);
+	resetStringInfo(&bytes);
+	row_append_bytes(&row, &bytes);
+	audit_leaf(&bytes, leaf);
+	if (key && !audit_mac(key, leaf, event->mac))
+	{
+		/* Sealed since it was found: the line says that it has none. */
+		event_seal(event, NULL, values, nulls, leaf);
+		return;
+	}
+	memcpy(values, row.values, sizeof(row.values));
+	memcpy(nulls, row.nulls, sizeof(row.nulls));
+	if (key == NULL)
+		return;
+	mac = palloc(VARHDRSZ + AUDIT_MAC_LEN);
+	SET_VARSIZE(mac, VARHDRSZ + AUDIT_MAC_LEN);
+	memcpy(VARDATA(mac), event->mac, AUDIT_MAC_LEN);
+	values[EVENT_MAC - 1] = PointerGetDatum(mac);
+	nulls[EVENT_MAC - 1] = false;
+}
+
+/* ---- digests ---- */
+
+/* False: somebody else's, or none at all. */
+static bool
+is_genuine(const AuditDigest *digest)
+{
+	uint8		head[HASH_LEN];
+	uint8		mac[AUDIT_MAC_LEN];
+	AuditKey	key;
+
+	if (digest->kind == DIGEST_UNKNOWN)
+		return false;
+	audit_head_of(digest, head);
+	return memcmp(head, digest->head, HASH_LEN) == 0
+		&& keyring_find_audit_key(digest->key, &key)
+		&& audit_mac(&key, head, mac)
+		&& crypto_equal(mac, digest->mac, AUDIT_MAC_LEN);
+}
+
+/* What somebody wrote there by hand, with a high number perhaps, is passed over: verify_audit() tells of it. */
+bool
+digest_find_newest(AuditDigest *digest)
+{
+	Relation	rel = catalog_open(CATALOG_AUDIT_DIGEST);
+	Relation	index = index_open(catalog_oid(CATALOG_AUDIT_DIGEST_PKEY), AccessShareLock);
+	SysScanDesc scan = systable_beginscan_ordered(rel, index, NULL, 0, NULL);
+	HeapTuple	tuple;
+	bool		found = false;
+
+	while (!found && HeapTupleIsValid(tuple = systable_getnext_ordered(scan, BackwardScanDirection)))
+	{
+		digest_decode(tuple, RelationGetDescr(rel), digest);
+		found = is_genuine(digest);
+	}
+	systable_endscan_ordered(scan);
+	index_close(index, AccessShareLock);
+	table_close(rel, NoLock);
+	return found;
+}
+
+static void
+say_where(AuditDigest *digest)
+{
+	digest->system_id = (int64) GetSystemIdentifier();
+	digest->database = MyDatabaseId;
+	digest->timeline = (int) CURRENT_TIMELINE();
+}
+
+void
+digest_begin(Queue *queue, DigestKind kind, const AuditKey *key, AuditDigest *digest)
+{
+	memset(digest, 0, sizeof(*digest));
+	digest->kind = kind;
+	digest->at = GetCurrentTimestamp();
+	digest->number = queue_next_id(queue, digest->at);
+	digest->key = (int) key->version;
+	digest->queue = queue_run();
+	digest->queue_at = (int64) queue_done(queue);
+	digest->snapshot = "";
+	say_where(digest);
+}
+
+bool
+digest_is_from_here(const AuditDigest *digest)
+{
+	AuditDigest here;
+
+	say_where(&here);
+	return digest->system_id == here.system_id && digest->database == here.database && digest->timeline == here.timeline;
+}
+
+void
+digest_write(const AuditKey *key, AuditDigest *digest)
+{
+	RowWriter  *writer;
+	Datum		values[DIGEST_COLUMNS];
+	bool		nulls[DIGEST_COLUMNS];
+
+	audit_head_of(digest, digest->head);
+	if (!audit_mac(key, digest->head, digest->mac))
+		REFUSE(ERRCODE_SYSTEM_ERROR, errmsg("secrets was sealed while its audit was written"));
+	digest_encode(digest, values, nulls);
+	writer = rows_open(CATALOG_AUDIT_DIGEST);
+	rows_add(writer, values, nulls);
+	rows_close(writer);
+}

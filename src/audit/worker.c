@@ -1,0 +1,438 @@
+/*
+ * audit/worker.c: the one process of a database that writes its log.
+ *
+ * It wakes every 100 ms while there is something to do, writes what is queued
+ * in a transaction that it flushes itself, and looks for changes whose
+ * transactions have ended.  When it has had nothing to do for a while it goes.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
+
+#include "audit/internal.h"
+#include "audit/launch.h"
+#include "base/compat.h"
+#include "base/refuse.h"
+
+#define SHORT_SLEEP		100		/* milliseconds, while lines come */
+#define LONG_SLEEP		1000
+#define COVER_EVERY		500		/* changes are looked for no more often, unless somebody asks */
+#define LEAVE_AFTER		30000	/* without anything to do */
+#define PRUNE_EVERY		3600000
+#define MOST_ATTEMPTS	3		/* to connect, before it is left to the next read */
+
+PGDLLEXPORT pg_noreturn void secrets_audit_worker(Datum arg);
+
+static int	retention = 0;		/* seconds; 0: for ever */
+
+static Queue *queue = NULL;
+static MemoryContext work_memory = NULL;
+static uint32 seen_changes = 0;
+static bool has_open_changes = false;
+static TimestampTz last_cover = 0;
+static TimestampTz last_prune = 0;
+static TimestampTz last_work = 0;
+static TimestampTz last_logged = 0;
+static int64 logged_number = 0;
+
+void
+worker_init(void)
+{
+	DefineCustomIntVariable("secrets.audit_retention",
+							"How long lines of the audit are kept.",
+							"Older ones go, whole stretches at a time; their digests stay, so that what is left still "
+							"verifies. 0 keeps them for ever.",
+							&retention, 0, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+}
+
+/* ---- one transaction ---- */
+
+static void
+begin(void)
+{
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	/* One state, from the first look on; and nobody's default stops us from writing. */
+	XactIsoLevel = XACT_REPEATABLE_READ;
+	XactReadOnly = false;
+	PushActiveSnapshot(GetTransactionSnapshot());
+	MemoryContextSwitchTo(work_memory);
+}
+
+/* What it did counts from here on. */
+static void
+commit(bool counts)
+{
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	MemoryContextReset(work_memory);
+	if (counts)
+		chain_committed(queue);
+}
+
+typedef enum State
+{
+	STATE_READY,
+	STATE_GONE,					/* the extension is not here any more */
+	STATE_HOLDING,				/* a restore may be under way, or nothing was ever stored */
+	STATE_SEALED
+} State;
+
+/* In a transaction. */
+static State
+find_key(AuditKey *key)
+{
+	uint8		probe[HASH_LEN] = {0};
+	uint8		mac[AUDIT_MAC_LEN];
+
+	if (!OidIsValid(catalog_oid_or_none(CATALOG_AUDIT_EVENT)))
+		return STATE_GONE;
+	if (!audit_has_home() || !keyring_find_audit_key(0, key))
+		return STATE_HOLDING;
+	return audit_mac(key, probe, mac) ? STATE_READY : STATE_SEALED;
+}
+
+/* ---- the work ---- */
+
+static bool
+must_cover(TimestampTz now, bool asked)
+{
+	if (asked)
+		return true;
+	if (seen_changes == queue_changes(queue) && !has_open_changes)
+		return false;
+	return TimestampDifferenceExceeds(last_cover, now, has_open_changes ? LONG_SLEEP : COVER_EVERY);
+}
+
+static void
+cover(const AuditKey *key)
+{
+	seen_changes = queue_changes(queue);
+	if (chain_cover_changes(queue, key))
+		last_work = GetCurrentTimestamp();
+	has_open_changes = chain_has_open_changes();
+	last_cover = GetCurrentTimestamp();
+}
+
+static bool
+must_prune(TimestampTz now)
+{
+	int64		every = Min(PRUNE_EVERY, Max(1000, (int64) retention * 100));
+
+	return retention > 0 && TimestampDifferenceExceeds(last_prune, now, (int) every);
+}
+
+static State
+write_queued(bool *more)
+{
+	AuditKey	key;
+	State		state;
+	int			n = 0;
+
+	begin();
+	state = find_key(&key);
+	if (state == STATE_READY && !chain_is_loaded())
+	{
+		chain_load(queue, &key);
+		commit(true);
+		begin();
+		state = find_key(&key);
+	}
+	if (state == STATE_READY)
+		n = chain_write_lines(queue, &key);
+	commit(n > 0);
+	*more = state == STATE_READY && n > 0 && queue_depth(queue) > 0;
+	if (n > 0)
+		last_work = GetCurrentTimestamp();
+	return state;
+}
+
+static void
+look_for_changes(bool asked)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	AuditKey	key;
+
+	if (must_cover(now, asked))
+	{
+		begin();
+		if (find_key(&key) == STATE_READY)
+			cover(&key);
+		commit(true);
+	}
+	if (must_prune(now))
+	{
+		bool		pruned = false;
+
+		begin();
+		if (find_key(&key) == STATE_READY)
+			pruned = chain_prune(queue, &key, retention);
+		commit(pruned);
+		last_prune = now;
+	}
+}
+
+/* An anchor that the database's superuser does not reach, if the log is shipped. */
+static void
+log_head(bool now)
+{
+	int64		number;
+	uint8		head[HASH_LEN];
+	AuditDigest digest = {0};
+
+	if (!queue_get_head(queue, &number, head) || number == logged_number)
+		return;
+	if (!now && !TimestampDifferenceExceeds(last_logged, GetCurrentTimestamp(), 2000))
+		return;
+	digest.number = number;
+	digest.timeline = (int) CURRENT_TIMELINE();
+	memcpy(digest.head, head, HASH_LEN);
+	MemoryContextSwitchTo(work_memory);
+	ereport(LOG, (errmsg("secrets: audit head of database %u is %s", MyDatabaseId, head_line(&digest)), errhidestmt(true)));
+	MemoryContextReset(work_memory);
+	last_logged = GetCurrentTimestamp();
+	logged_number = number;
+}
+
+/* False: leave, for good. */
+static bool
+work(bool *more)
+{
+	uint32		asked = queue_asked_rounds(queue);
+	bool		is_asked = asked != queue_rounds(queue);
+	State		state;
+
+	do
+	{
+		state = write_queued(more);
+		CHECK_FOR_INTERRUPTS();
+	} while (is_asked && *more);
+	if (state == STATE_GONE)
+	{
+		queue_forget(queue);
+		return false;
+	}
+	queue_set_holding(queue, state == STATE_HOLDING);
+	queue_set_trouble(queue, state == STATE_SEALED ? "secrets is sealed"
+					  : state == STATE_HOLDING ? "this database was restored, or is new: its first change, or "
+					  "secrets.unseal(), begins the log" : "");
+	if (state == STATE_READY)
+		look_for_changes(is_asked);
+	if (is_asked)
+		queue_end_round(queue, asked);
+	log_head(false);
+	return true;
+}
+
+/* ---- when it fails ---- */
+
+static const char *
+describe(int sqlstate)
+{
+	switch (sqlstate)
+	{
+		case ERRCODE_DISK_FULL:
+			return "the disk is full";
+		case ERRCODE_LOCK_NOT_AVAILABLE:
+			return "somebody has locked its table";
+		case ERRCODE_OUT_OF_MEMORY:
+			return "out of memory";
+		default:
+			return psprintf("its worker fails (%s)", unpack_sql_state(sqlstate));
+	}
+}
+
+/* Who locks the log stops every read: he shall be known. */
+static void
+name_lockers(void)
+{
+	begin();
+	SPI_connect();
+	if (OidIsValid(catalog_oid_or_none(CATALOG_AUDIT_EVENT))
+		&& SPI_execute("SELECT l.pid, a.usename FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a USING (pid) "
+					   "WHERE l.granted AND l.relation IN ('secrets_catalog.audit_event'::pg_catalog.regclass, "
+					   "'secrets_catalog.audit_digest'::pg_catalog.regclass) AND l.pid" NE "pg_catalog.pg_backend_pid() "
+					   "AND l.mode" NE "'AccessShareLock' AND l.mode" NE "'RowExclusiveLock'", true, 10) == SPI_OK_SELECT)
+		for (uint64 i = 0; i < SPI_processed; i++)
+			ereport(LOG, (errmsg("secrets: the audit of database %u waits for a lock that process %s (%s) holds", MyDatabaseId,
+								 SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1),
+								 SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2)), errhidestmt(true)));
+	SPI_finish();
+	commit(false);
+}
+
+static int
+clean_up(void)
+{
+	int			sqlstate = geterrcode();
+
+	error_context_stack = NULL;
+	HOLD_INTERRUPTS();
+	EmitErrorReport();
+	AbortCurrentTransaction();
+	FlushErrorState();
+	MemoryContextSwitchTo(TopMemoryContext);
+	MemoryContextReset(work_memory);
+	chain_forget();
+	queue_set_trouble(queue, describe(sqlstate));
+	RESUME_INTERRUPTS();
+	return sqlstate;
+}
+
+/* ---- its life ---- */
+
+static void
+leave_post(int code, Datum arg)
+{
+	queue_leave_post(queue);
+}
+
+static bool
+has_nothing_to_do(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (queue_depth(queue) > 0 || has_open_changes || seen_changes != queue_changes(queue))
+		return false;
+	return TimestampDifferenceExceeds(last_work, now, LEAVE_AFTER);
+}
+
+/* Asked to, or others wait for a place and it has nothing in hand. */
+static bool
+should_leave(void)
+{
+	Post		post;
+
+	queue_get_post(queue, &post);
+	return post.leave || has_nothing_to_do();
+}
+
+static void
+sleep_a_while(bool more)
+{
+	bool		quiet = TimestampDifferenceExceeds(last_work, GetCurrentTimestamp(), 500);
+	int			timeout = quiet ? LONG_SLEEP : SHORT_SLEEP;
+
+	if (more)
+		return;
+	queue_set_asleep(queue, quiet);
+	/* What came before that is seen now, and what comes after it wakes us. */
+	pg_memory_barrier();
+	if (!quiet || queue_depth(queue) == 0)
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout, PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	queue_set_asleep(queue, false);
+}
+
+static void
+obey(void)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (!ConfigReloadPending)
+		return;
+	ConfigReloadPending = false;
+	ProcessConfigFile(PGC_SIGHUP);
+	last_prune = 0;
+}
+
+static void
+settle_in(void)
+{
+	/* The database's own settings are for its users. */
+	SetConfigOption("synchronous_commit", "local", PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("lock_timeout", "1000", PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("statement_timeout", "0", PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("idle_in_transaction_session_timeout", "0", PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_deferrable", "off", PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("search_path", "pg_catalog", PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("application_name", "secrets audit", PGC_USERSET, PGC_S_OVERRIDE);
+	work_memory = AllocSetContextCreate(TopMemoryContext, "secrets audit", ALLOCSET_DEFAULT_SIZES);
+	last_work = GetCurrentTimestamp();
+	pgstat_report_activity(STATE_IDLE, NULL);
+}
+
+static void
+run(void)
+{
+	bool		more = false;
+
+	while (!should_leave())
+	{
+		if (!work(&more))
+			break;
+		sleep_a_while(more);
+		obey();
+	}
+	log_head(true);
+}
+
+/*
+ * An error ends one round, not the worker: it says why, and tries again.
+ */
+static void
+run_through_errors(void)
+{
+	sigjmp_buf	here;
+	volatile bool failed = false;
+
+	if (sigsetjmp(here, 1) != 0)
+	{
+		failed = true;
+		if (clean_up() == ERRCODE_LOCK_NOT_AVAILABLE)
+			last_logged = 0;
+	}
+	PG_exception_stack = &here;
+	if (failed)
+	{
+		failed = false;
+		name_lockers();
+		if (should_leave())
+			return;
+		(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 200, PG_WAIT_EXTENSION);
+		obey();
+	}
+	run();
+}
+
+void
+secrets_audit_worker(Datum arg)
+{
+	Oid			database;
+
+	queue = queue_number(DatumGetInt32(arg));
+	pqsignal(SIGTERM, die);
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	BackgroundWorkerUnblockSignals();
+
+	database = queue ? queue_database(queue) : InvalidOid;
+	if (!OidIsValid(database) || !queue_take_post(queue, MyProcPid, MyLatch))
+		proc_exit(0);
+	before_shmem_exit(leave_post, (Datum) 0);
+	/* Where the database is gone connecting ends the process with 1, which has it started again: not for ever. */
+	if (queue_count_attempt(queue) > MOST_ATTEMPTS)
+	{
+		queue_reset_attempts(queue);
+		proc_exit(0);
+	}
+	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, BGWORKER_BYPASS_ALLOWCONN);
+	queue_reset_attempts(queue);
+	settle_in();
+	run_through_errors();
+	proc_exit(0);
+}

@@ -1,0 +1,182 @@
+/*
+ * trail/log.c
+ *
+ * Whoever may be accused of having changed the log may have changed its tables
+ * too: what is read here is checked before it is believed to have a form.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_type_d.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "base/catalog.h"
+#include "base/refuse.h"
+#include "trail/log.h"
+
+static const Oid event_types[EVENT_COLUMNS] = {
+	INT8OID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID, UUIDOID, UUIDOID, INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID,
+	TEXTOID, TEXTOID, TEXTOID, TEXTOID, INETOID, TEXTOID, TEXTOID, JSONBOID, BYTEAOID
+};
+static const Oid digest_types[DIGEST_COLUMNS] = {
+	INT8OID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID, INT8OID, INT4OID, INT4OID, INT8OID, INT8OID, INT8OID, TEXTOID,
+	BYTEAOID, BYTEAOID, INT8ARRAYOID, TEXTOID, BYTEAOID, BYTEAOID
+};
+
+static Relation
+open_checked(Catalog table, const Oid *types, int ntypes)
+{
+	Relation	rel = catalog_open(table);
+	TupleDesc	desc = RelationGetDescr(rel);
+	bool		right = desc->natts == ntypes;
+
+	for (int i = 0; right && i < ntypes; i++)
+		right = TupleDescAttr(desc, i)->atttypid == types[i];
+	if (!right)
+		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			   errmsg("a table of the audit log has other columns than this library knows"));
+	return rel;
+}
+
+Relation
+log_open_events(void)
+{
+	return open_checked(CATALOG_AUDIT_EVENT, event_types, EVENT_COLUMNS);
+}
+
+/* Parallel workers may take none: they have what their leader had. */
+Snapshot
+log_take_snapshot(void)
+{
+	return RegisterSnapshot(IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot());
+}
+
+void
+log_open(Log *log, int timeout)
+{
+	log->before = log_take_snapshot();
+	log->is_flushed = audit_flush(timeout);
+	log->has_memory_head = audit_get_memory_head(&log->memory_number, log->memory_head);
+	log->snapshot = log_take_snapshot();
+	log->events = log_open_events();
+	log->digests = open_checked(CATALOG_AUDIT_DIGEST, digest_types, DIGEST_COLUMNS);
+}
+
+void
+log_close(Log *log)
+{
+	table_close(log->digests, NoLock);
+	table_close(log->events, NoLock);
+	UnregisterSnapshot(log->snapshot);
+	UnregisterSnapshot(log->before);
+}
+
+typedef void (*tuple_visitor) (HeapTuple tuple, TupleDesc desc, void *arg);
+
+static void
+visit(Relation rel, Snapshot snapshot, tuple_visitor visitor, void *arg)
+{
+	MemoryContext row = AllocSetContextCreate(CurrentMemoryContext, "row of the audit log", ALLOCSET_DEFAULT_SIZES);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
+	MemoryContext before;
+
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		bool		should_free;
+
+		CHECK_FOR_INTERRUPTS();
+		before = MemoryContextSwitchTo(row);
+		visitor(ExecFetchSlotHeapTuple(slot, false, &should_free), RelationGetDescr(rel), arg);
+		MemoryContextSwitchTo(before);
+		MemoryContextReset(row);
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	MemoryContextDelete(row);
+}
+
+typedef struct LineVisit
+{
+	line_visitor visitor;
+	void	   *arg;
+} LineVisit;
+
+static void
+visit_line(HeapTuple tuple, TupleDesc desc, void *arg)
+{
+	const LineVisit *visit = arg;
+	AuditRow	row;
+
+	row_decode(tuple, desc, &row);
+	visit->visitor(&row, HeapTupleHeaderGetXmin(tuple->t_data), visit->arg);
+}
+
+void
+log_visit_lines(const Log *log, line_visitor visitor, void *arg)
+{
+	LineVisit	line_visit = {visitor, arg};
+
+	visit(log->events, log->snapshot, visit_line, &line_visit);
+}
+
+/* NOT NULL can be dropped. */
+static void
+decode(HeapTuple tuple, TupleDesc desc, AuditDigest *digest)
+{
+	if (!heap_attisnull(tuple, DIGEST_KIND_WORD, desc) && !heap_attisnull(tuple, DIGEST_PARENTS, desc))
+	{
+		digest_decode(tuple, desc, digest);
+		return;
+	}
+	memset(digest, 0, sizeof(*digest));
+	digest->kind = DIGEST_UNKNOWN;
+	digest->snapshot = "";
+}
+
+typedef struct DigestVisit
+{
+	digest_visitor visitor;
+	void	   *arg;
+} DigestVisit;
+
+static void
+visit_digest(HeapTuple tuple, TupleDesc desc, void *arg)
+{
+	const DigestVisit *visit = arg;
+	AuditDigest digest;
+
+	decode(tuple, desc, &digest);
+	visit->visitor(&digest, visit->arg);
+}
+
+void
+log_visit_digests(const Log *log, digest_visitor visitor, void *arg)
+{
+	DigestVisit digest_visit = {visitor, arg};
+
+	visit(log->digests, log->snapshot, visit_digest, &digest_visit);
+}
+
+bool
+log_find_newest(const Log *log, AuditDigest *digest)
+{
+	Relation	index = index_open(catalog_oid(CATALOG_AUDIT_DIGEST_PKEY), AccessShareLock);
+	SysScanDesc scan = systable_beginscan_ordered(log->digests, index, log->snapshot, 0, NULL);
+	HeapTuple	tuple = systable_getnext_ordered(scan, BackwardScanDirection);
+	bool		found = HeapTupleIsValid(tuple);
+
+	if (found)
+		decode(tuple, RelationGetDescr(log->digests), digest);
+	systable_endscan_ordered(scan);
+	index_close(index, NoLock);
+	return found;
+}
