@@ -30,7 +30,6 @@ struct RowWriter
 	Relation	rel;
 	EState	   *estate;
 	ResultRelInfo *info;
-	BulkInsertState bulk;
 	CommandId	command;
 	MemoryContext memory;		/* of the rows that are not written yet */
 	int			n;
@@ -49,16 +48,16 @@ rows_open(Catalog table)
 	writer->info = makeNode(ResultRelInfo);
 	InitResultRelInfo(writer->info, writer->rel, 0, NULL, 0);
 	ExecOpenIndices(writer->info, false);
-	writer->bulk = GetBulkInsertState();
 	writer->command = GetCurrentCommandId(true);
 	writer->memory = AllocSetContextCreate(CurrentMemoryContext, "secrets audit rows", ALLOCSET_DEFAULT_SIZES);
 	return writer;
 }
 
+/* Without a strategy for bulk: its few buffers would have us write the pages out ourselves, flushing as we go. */
 static void
 write_rows(RowWriter *writer)
 {
-	table_multi_insert(writer->rel, writer->slots, writer->n, writer->command, 0, writer->bulk);
+	table_multi_insert(writer->rel, writer->slots, writer->n, writer->command, 0, NULL);
 	for (int i = 0; i < writer->n; i++)
 	{
 		if (writer->info->ri_NumIndices > 0)
@@ -94,7 +93,6 @@ rows_close(RowWriter *writer)
 		write_rows(writer);
 	for (int i = 0; i < AT_ONCE && writer->slots[i]; i++)
 		ExecDropSingleTupleTableSlot(writer->slots[i]);
-	FreeBulkInsertState(writer->bulk);
 	table_finish_bulk_insert(writer->rel, 0);
 	ExecCloseIndices(writer->info);
 	FreeExecutorState(writer->estate);

@@ -36,7 +36,7 @@ typedef struct NamedRecord
 	uint8		is_line;
 	uint8		flaw;			/* of the line */
 	uint8		is_broken;		/* the digest */
-	uint8		unused;
+	uint8		is_mine;		/* the line: this transaction wrote it */
 	TransactionId xmin;			/* of the line */
 	int64		number;			/* of the digest */
 	TimestampTz at;				/* of either */
@@ -174,6 +174,8 @@ read_line_of_change(Verification *verification, const AuditRow *row, Transaction
 	NamedRecord record = {.event_key = sort_key(row->event_id),.is_line = true,.xmin = xmin,.at = row->at};
 
 	record.flaw = (uint8) check_line(verification, row, record.leaf);
+	record.is_mine = TransactionIdIsCurrentTransactionId(xmin)
+		&& (uint64) row->txid == U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
 	sort_put(verification->named, &record, sizeof(record));
 }
 
@@ -258,8 +260,7 @@ check_uncovered(Verification *verification, const NamedRecord *line)
 	if (line->flaw == LINE_EDITED)
 		report_problem(&verification->report, "edited", line->at, sort_number(line->event_key),
 					   "this line is not what was written: its MAC does not match; no digest covers it yet");
-	if (line->at >= verification->too_old || TransactionIdIsCurrentTransactionId(line->xmin)
-		|| XidInMVCCSnapshot(line->xmin, verification->log.before))
+	if (line->at >= verification->too_old || line->is_mine || XidInMVCCSnapshot(line->xmin, verification->log.before))
 		return;
 	verification->uncovered++;
 	verification->uncovered_since = Min(verification->uncovered_since, line->at);

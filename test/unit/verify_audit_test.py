@@ -8,7 +8,11 @@ one line and one digest is pinned besides.
 
 import base64
 import copy
+import datetime
 import hashlib
+import importlib.machinery
+import importlib.util
+import io
 import json
 import os
 import random
@@ -101,14 +105,17 @@ def make_digest(micros, kind, parents, lines, **more):
 def make_log():
     log = []
 
-    def add(micros, kind, parents, lines, **more):
-        log.append(make_digest(micros, kind, parents, lines, **more))
-        log.extend(lines)
-        return log[-1 - len(lines)]["head"]
+    def add(micros, kind, parents, lines, are_there=True, **more):
+        digest = make_digest(micros, kind, parents, lines, **more)
+        log.append(digest)
+        if are_there:
+            log.extend(lines)
+        return digest["head"]
 
     first = add(0, "open", [], [])
     other = add(10, "open", [], [])
-    both = add(20, "open", [first, other], [
+    old = add(15, "reads", [first], [make_line(12, 15), make_line(13, 15)], are_there=False)
+    both = add(20, "open", [old, other], [
         make_line(11, None, txid=750, version=1, id="00112233-4455-6677-8899-aabbccddeeff",
                   rule="ffffffff-0000-0000-0000-000000000001", name="a/b", action="write",
                   client_addr="2001:db8::1", application_name='psql "x" \\ \u00e9\u20ac\U0001f600\x01',
@@ -120,16 +127,13 @@ def make_log():
         make_line(400000, 500000, name="", detail={}, detail_text="{}")], queue=1, queue_at=300)
     changes = add(1000000, "changes", [reads], [
         make_line(499999, None, txid=-1), make_line(600000, None, name="*"), make_line(900000, None)], snapshot="1:2:")
-    gone = add(1000001, "reads", [changes], [make_line(950000, 1000001)])
-    log.pop()
-    add(2000000, "retention", [gone], [], through=START + 0)
-    # The one above is not gone yet.
-    end = add(3000000, "retention", [log[-1]["head"]], [], through=START + 1000001)
-    del log[-1]
-    log.append(make_digest(3000000, "retention", [log[-1]["head"]], [], through=START + 1000001))
-    assert log[-1]["head"] == end
-    # up to that one all lines are gone: those that are still there are no fault of the log
+    add(2000000, "retention", [changes], [], through=START + 15)
     return log
+
+
+# Where things are in it.
+OPEN, READS, CHANGES, RETENTION = 3, 5, 9, 13
+LINE = OPEN + 1
 
 
 def text_of(log):
@@ -149,9 +153,30 @@ def head_line(digest):
 passed = failed = 0
 
 
+def load_tool():
+    loader = importlib.machinery.SourceFileLoader("verify_audit", TOOL)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("verify_audit", loader))
+    sys.dont_write_bytecode = True
+    loader.exec_module(module)
+    return module
+
+
+tool = load_tool()
+
+
 def run(text, *arguments):
+    """As a program."""
     done = subprocess.run([sys.executable, TOOL, *arguments], input=text.encode("utf-8", "surrogateescape"), capture_output=True)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def call(text, *heads):
+    """The same from within, for very many."""
+    out = []
+    verifier = tool.Verifier([tool.parse_head(head) for head in heads], out.append)
+    tool.read_file(verifier, "stdin", io.BytesIO(text.encode("utf-8", "surrogateescape")))
+    verifier.finish()
+    return int(verifier.problems > 0), "\n".join(out)
 
 
 def check(name, good, why=""):
@@ -163,15 +188,15 @@ def check(name, good, why=""):
         print("verify_audit: %s: %s" % (name, why))
 
 
-def whole(name, log, *arguments):
-    code, out, err = run(text_of(log), *arguments)
-    check(name, code == 0 and ", whole; head " in out and not err, "exit code %d\n%s%s" % (code, out, err))
+def whole(name, log, *heads):
+    code, out = call(text_of(log), *heads)
+    check(name, code == 0 and ", whole; head " in out, "exit code %d\n%s" % (code, out))
     return out
 
 
-def damaged(name, log, words, *arguments, text=None):
-    code, out, err = run(text_of(log) if text is None else text, *arguments)
-    check(name, code == 1 and words in out and not err, "exit code %d, without '%s':\n%s%s" % (code, words, out, err))
+def damaged(name, log, words, *heads, text=None):
+    code, out = call(text_of(log) if text is None else text, *heads)
+    check(name, code == 1 and words in out, "exit code %d, without '%s':\n%s" % (code, words, out))
 
 
 def indexes(log, kind):
@@ -185,68 +210,88 @@ def rehead(digest):
 # ---- tests ----
 
 def test_whole(log):
-    check("a line's leaf", sha(line_bytes(log[3])) == PINNED_LEAF, sha(line_bytes(log[3])))
-    check("a digest's head", log[2]["head"] == PINNED_HEAD, log[2]["head"])
+    check("a line's leaf", sha(line_bytes(log[LINE])) == PINNED_LEAF, sha(line_bytes(log[LINE])))
+    check("a digest's head", log[OPEN]["head"] == PINNED_HEAD, log[OPEN]["head"])
     for micros, text in TIME.items():
         check("a time", make_time(micros) == text, make_time(micros))
     out = whole("the log", log)
-    check("its summary", "7 lines under 8 digests, whole; head " + head_line(log[-1]) in out, out)
-    digests = [log[at] for at in indexes(log, "digest")]
-    whole("with all heads", log, *(word for digest in digests for word in ("--head", head_line(digest))))
-    stretch = log[indexes(log, "digest")[3]:]
-    out = whole("a stretch", stretch)
-    check("where it begins", "goes on from %s, which is taken as given" % digests[2]["head"] in out, out)
-    damaged("a head from before the stretch", stretch, "is not there", "--head", head_line(digests[0]))
+    check("its summary", "7 lines under 7 digests, whole; head " + head_line(log[-1]) in out, out)
+    whole("with all heads", log, *(head_line(log[at]) for at in indexes(log, "digest")))
+    out = whole("a stretch", log[READS:])
+    check("where it begins", "goes on from %s, which is taken as given" % log[OPEN]["head"] in out, out)
+    damaged("a head from before the stretch", log[READS:], "is not there", head_line(log[0]))
     damaged("nothing", [], "no digests")
     damaged("blank lines", [], "no digests", text="\n  \n")
+    # A MAC is not proved here, only how many there are.
+    other = copy.deepcopy(log)
+    other[LINE]["mac"] = "22" * 16
+    whole("another MAC", other)
+
+
+def test_times():
+    for micros, text in (
+            (0, "2000-01-01T00:00:00Z"), (-1, "1999-12-31T23:59:59.999999Z"), (59 * 86400 * 10**6, "2000-02-29T00:00:00Z"),
+            (60 * 86400 * 10**6, "2000-03-01T00:00:00Z"), (252455616000000000, "10000-01-01T00:00:00Z"),
+            (-63113904000000000, "0001-01-01T00:00:00 BCZ"),
+            (-(1 << 63), "-infinity"), ((1 << 63) - 1, "infinity")):
+        check("time " + text, tool.iso_time(micros) == text, tool.iso_time(micros))
+    generator = random.Random(2)
+    for _ in range(2000):
+        micros = generator.randrange(-63082281600000000, 252455616000000000)
+        when = datetime.datetime(2000, 1, 1) + datetime.timedelta(microseconds=micros)
+        text = when.isoformat(timespec="microseconds").rstrip("0").rstrip(".") if when.microsecond else when.isoformat()
+        check("time " + text, tool.iso_time(micros) == text.zfill(4) + "Z", tool.iso_time(micros))
+
+
+def test_program(log):
     with tempfile.TemporaryDirectory() as folder:
         names = [os.path.join(folder, name) for name in ("one", "two")]
-        for name, part in zip(names, (log[:4], log[4:])):
+        for name, part in zip(names, (log[:READS], log[READS:])):
             with open(name, "w", encoding="utf-8") as stream:
                 stream.write(text_of(part))
-        code, out, _ = run("", *names)
-        check("two files", code == 0, out)
-        code, out, _ = run("", *reversed(names))
-        check("two files, the wrong way round", code == 1, out)
+        code, out, err = run("", *names)
+        check("two files", code == 0 and not err, out + err)
+        code, out, err = run("", *reversed(names))
+        check("two files, the wrong way round", code == 1 and not err, out + err)
         code, _, err = run("", os.path.join(folder, "none"))
         check("no file", code == 2 and "none" in err, err)
+    code, out, err = run(text_of(log), "--head", head_line(log[-1]), "--head", head_line(log[0]))
+    check("standard input", code == 0 and not err, out + err)
+    code, out, err = run(text_of(log[:-1]), "--head", head_line(log[-1]))
+    check("the end cut", code == 1 and "is not there" in out and not err, out + err)
     code, _, err = run("", "--head", "secrets-head:1:1:x")
     check("no head", code == 2 and "secrets.audit_head()" in err, err)
     code, out, _ = run("", "--help")
     check("help", code == 0 and "MACs are not checked" in out, out)
-    # A log without MACs verifies all the same: only their number counts.
-    other = copy.deepcopy(log)
-    other[3]["mac"] = "22" * 16
-    whole("another MAC", other)
+    code, out, err = run(text_of(log).replace("a/c", "\udcff\udcfe"))
+    check("bytes that are no UTF-8", code == 1 and not err, out + err)
 
 
 def test_order(log):
-    digests = indexes(log, "digest")
-    for at in range(len(log)):
-        kind = log[at]["type"]
+    for at, record in enumerate(log):
         less = log[:at] + log[at + 1:]
-        if kind == "event":
+        more = log[:at] + [record] + log[at:]
+        if record["type"] == "event":
             damaged("without line %d" % at, less, "lines")
-            damaged("line %d twice" % at, log[:at] + [log[at]] + log[at:], "twice")
-        elif at == digests[-1]:
-            damaged("without the last digest", less, "is not there", "--head", head_line(log[at]))
+            damaged("line %d twice" % at, more, "twice")
+        elif at == len(log) - 1:
+            damaged("without the last digest", less, "is not there", head_line(record))
         elif at > 0:
             damaged("without digest %d" % at, less, "")
-            damaged("digest %d twice" % at, log[:at] + [log[at]] + log[at:], "twice")
-    swapped = copy.deepcopy(log)
-    a, b = digests[3] + 1, digests[3] + 2
-    swapped[a], swapped[b] = swapped[b], swapped[a]
+            damaged("digest %d twice" % at, more, "twice")
+    damaged("the lines that were removed, without saying so", log[:RETENTION], "are missing")
+    swapped = list(log)
+    swapped[READS + 1], swapped[READS + 2] = log[READS + 2], log[READS + 1]
     damaged("two lines exchanged", swapped, "out of order")
-    damaged("a line under another digest", log[:a] + log[a + 1:digests[4] + 1] + [log[a]] + log[digests[4] + 1:], "names another digest")
-    damaged("a line before all digests", [log[3]] + log, "follows no digest")
-    damaged("another log's end", log[:digests[4]], "is not there", "--head", head_line(log[-1]))
+    damaged("a line under another digest", log[:READS + 1] + log[READS + 2:CHANGES + 1] + [log[READS + 1]] + log[CHANGES + 1:],
+            "names another digest")
+    damaged("a line before all digests", [log[LINE]] + log, "follows no digest")
     # Taken out, and the gap closed: the next one no longer has its head.
-    forged = copy.deepcopy(log)
-    del forged[digests[4]:digests[5]]
-    forged[digests[4]]["parents"] = log[digests[3]]["head"]
+    forged = copy.deepcopy(log[:CHANGES] + log[RETENTION:])
+    forged[CHANGES]["parents"] = log[READS]["head"]
     damaged("a gap closed", forged, "its head does not match")
-    rehead(forged[digests[4]])
-    damaged("and its head made anew", forged, "which is not the one before")
+    rehead(forged[CHANGES])
+    damaged("and its head made anew, which was kept elsewhere", forged, "is not there", head_line(log[RETENTION]))
 
 
 def change(value):
@@ -280,7 +325,7 @@ def test_values(log):
         other[at]["more"] = 1
         damaged("record %d with more" % at, other, "unknown more")
     other = copy.deepcopy(log)
-    del other[3]["mac"]
+    del other[LINE]["mac"]
     damaged("a MAC taken away", other, "have no MAC")
 
 
@@ -299,8 +344,6 @@ def test_text(log):
     damaged("half a surrogate", None, "not UTF-8", text=text.replace('"name": "a/c"', '"name": "\\ud800"'))
     damaged("another spelling of a number", None, "detail is not what detail_text says", text=text.replace("[1, 1.50, null]}", "").replace('"n": [1, 1.50, null], "s"', '"n": [1, 1.5, null], "s"', 1))
     damaged("deep", None, "", text=text + "[" * 100000 + "\n")
-    code, _, err = run(text.replace("a/c", "\udcff\udcfe"))
-    check("bytes that are no UTF-8", code == 1 and not err, err)
 
 
 def test_at_random(log, n):
@@ -322,21 +365,23 @@ def test_at_random(log, n):
                 continue
         except (ValueError, AttributeError):
             pass
-        code, out, err = run(bad)
-        check("byte %d changed" % at, code == 1 and not err, "exit code %d\n%s%s\n%s" % (code, out, err, bad[max(0, at - 40):at + 40]))
+        code, out = call(bad)
+        check("byte %d changed" % at, code == 1, "%s\n%s" % (out, bad[max(0, at - 40):at + 40]))
 
 
-PINNED_LEAF = "?"
-PINNED_HEAD = "?"
+PINNED_LEAF = "1105d9c5eb38576a14d97a844fff5a7449e61e2498de2bb335afa2729111653e"
+PINNED_HEAD = "610f32880bfcccddcd7e8442eefabf8a18b756a9df6f02284aaeaca3e5d10898"
 
 
 def main():
     log = make_log()
     test_whole(log)
+    test_times()
+    test_program(log)
     test_order(log)
     test_values(log)
     test_text(log)
-    test_at_random(log, 2000 if "long" in sys.argv[1:] else 60)
+    test_at_random(log, 20000 if "long" in sys.argv[1:] else 1000)
     print("verify_audit: %d passed, %d failed" % (passed, failed))
     return 0 if failed == 0 else 1
 
