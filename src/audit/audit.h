@@ -60,6 +60,9 @@ extern void audit_record_change(const AuditRecord *record);
  */
 extern bool audit_get_memory_head(int64 *number, uint8 head[HASH_LEN]);
 
+/* When a secret was read last; false: never, as far as is written. */
+extern bool audit_last_read(const pg_uuid_t *id, TimestampTz *at);
+
 typedef struct AuditStatus
 {
 	int			pid;			/* of the worker; 0: none now */

@@ -52,6 +52,17 @@ COMMENT ON TABLE secrets_catalog.audit_digest IS 'the chain of digests over the 
 ALTER TABLE secrets_catalog.audit_digest ENABLE ROW LEVEL SECURITY;
 REVOKE ALL ON TABLE secrets_catalog.audit_digest FROM PUBLIC;
 
+-- Told by the log, and kept apart for the column last_read_at of secrets.secrets.  It
+-- proves nothing: no line is written when it changes.
+CREATE TABLE secrets_catalog.last_read (
+	id pg_catalog.uuid NOT NULL CONSTRAINT last_read_pkey PRIMARY KEY,
+	at pg_catalog.timestamptz NOT NULL
+) USING heap WITH (fillfactor = 60);
+COMMENT ON TABLE secrets_catalog.last_read IS 'when each secret was read last, up to a second or so ago';
+ALTER TABLE secrets_catalog.last_read ENABLE ROW LEVEL SECURITY;
+REVOKE ALL ON TABLE secrets_catalog.last_read FROM PUBLIC;
+
+SELECT pg_catalog.pg_extension_config_dump('secrets_catalog.last_read', '');
 SELECT pg_catalog.pg_extension_config_dump('secrets_catalog.audit_event', '');
 SELECT pg_catalog.pg_extension_config_dump('secrets_catalog.audit_digest', '');
 

@@ -350,6 +350,8 @@ write_line(const QueuedLine *line, size_t len, const AuditKey *key, AuditDigest 
 	add_leaf(hash, leaf);
 	digest->lines++;
 	rows_add(writer, values, nulls);
+	if (event.action == ACTION_READ && event.outcome == OUTCOME_ALLOWED && event.has_id)
+		lastread_note(&event.id, event.at);
 	return true;
 }
 

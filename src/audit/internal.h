@@ -55,6 +55,14 @@ extern void digest_begin(Queue *queue, DigestKind kind, const AuditKey *key, Aud
 extern void digest_write(const AuditKey *key, AuditDigest *digest);
 extern bool digest_is_from_here(const AuditDigest *digest);
 
+/* ---- when each secret was read last, in the worker ---- */
+
+/* Remembers; then, in a transaction, writes down what has been remembered (some of it: true, there is more). */
+extern void lastread_note(const pg_uuid_t *id, TimestampTz at);
+extern bool lastread_is_due(void);
+extern void lastread_write(void);
+extern void lastread_written(void);
+
 /* ---- the chain, in the worker ---- */
 
 /*

@@ -498,10 +498,7 @@ queue_is_half_full(const Queue *queue)
 void
 queue_sleep(Queue *queue, int timeout, uint32 wait_event)
 {
-	ConditionVariable *condition = &conditions[queue_index(queue)];
-
-	ConditionVariablePrepareToSleep(condition);
-	(void) ConditionVariableTimedSleep(condition, timeout, wait_event);
+	(void) ConditionVariableTimedSleep(&conditions[queue_index(queue)], timeout, wait_event);
 }
 
 void

@@ -85,7 +85,10 @@ extern TimestampTz queue_oldest(const Queue *queue);
 extern uint64 queue_done(const Queue *queue);
 extern bool queue_is_half_full(const Queue *queue);
 
-/* Until the worker has done something, or some milliseconds; may be interrupted. */
+/*
+ * Until the worker has done something, or some milliseconds; may be interrupted.
+ * The first call returns at once: who looks once more then misses nothing.
+ */
 extern void queue_sleep(Queue *queue, int timeout, uint32 wait_event);
 extern void queue_end_sleep(void);
 

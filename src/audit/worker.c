@@ -46,6 +46,7 @@ static uint32 seen_changes = 0;
 static bool has_open_changes = false;
 static TimestampTz last_cover = 0;
 static TimestampTz last_prune = 0;
+static TimestampTz last_lastread = 0;
 static TimestampTz last_work = 0;
 static TimestampTz last_logged = 0;
 static int64 logged_number = 0;
@@ -174,6 +175,15 @@ look_for_changes(bool asked)
 		if (find_key(&key) == STATE_READY)
 			cover(&key);
 		commit(true);
+	}
+	if (lastread_is_due() && (asked || TimestampDifferenceExceeds(last_lastread, now, LONG_SLEEP)))
+	{
+		begin();
+		if (find_key(&key) == STATE_READY)
+			lastread_write();
+		commit(false);
+		lastread_written();
+		last_lastread = now;
 	}
 	if (must_prune(now))
 	{
@@ -307,7 +317,7 @@ has_nothing_to_do(void)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
-	if (queue_depth(queue) > 0 || has_open_changes || seen_changes != queue_changes(queue))
+	if (queue_depth(queue) > 0 || lastread_is_due() || has_open_changes || seen_changes != queue_changes(queue))
 		return false;
 	return TimestampDifferenceExceeds(last_work, now, LEAVE_AFTER);
 }

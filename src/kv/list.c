@@ -10,6 +10,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "audit/audit.h"
 #include "base/catalog.h"
 #include "base/refuse.h"
 #include "kv/common.h"
@@ -33,6 +34,7 @@ time_or_null(TimestampTz time, bool *isnull)
 void
 describe_secret(const Secret *secret, Datum *values, bool *nulls)
 {
+	TimestampTz last_read = 0;
 	int			i = 0;
 
 	memset(nulls, false, sizeof(bool) * LIST_COLUMNS);
@@ -47,7 +49,8 @@ describe_secret(const Secret *secret, Datum *values, bool *nulls)
 	values[i++] = Int64GetDatum(secret->current_version);
 	values[i++] = TimestampTzGetDatum(secret->created_at);
 	values[i++] = TimestampTzGetDatum(secret->changed_at);
-	nulls[i++] = true;			/* last_read_at: with the audit */
+	nulls[i] = !audit_last_read(&secret->id, &last_read);
+	values[i++] = TimestampTzGetDatum(last_read);
 	values[i] = time_or_null(secret->expires_at, &nulls[i]), i++;
 	values[i++] = BoolGetDatum(secret->disabled);
 	nulls[i++] = true;			/* next_rotation_at: with rotation */

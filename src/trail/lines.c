@@ -59,8 +59,8 @@ static void
 report_orphans(LineReader *reader, const LineRecord *first, int64 n)
 {
 	report_problem(reader->report, "inserted", first->at, sort_number(first->event_key),
-				   INT64_FORMAT " lines, this is the first, name digest " INT64_FORMAT ", which is not there",
-				   n, sort_number(first->number_key));
+				   "%s naming digest " INT64_FORMAT ", which is not there; this is the first",
+				   count_lines(n), sort_number(first->number_key));
 }
 
 /* Up to the digest of that number. */
@@ -168,13 +168,13 @@ report_difference(const LineReader *reader, const DigestRecord *digest)
 
 	if (missing > 0 && !digest->names_events)	/* else each has been told of */
 		report_problem(reader->report, "deleted", digest->at, NO_EVENT,
-					   INT64_FORMAT " of the " INT64_FORMAT " lines under digest " INT64_FORMAT " are missing; they were written before this time, after %s",
-					   missing, digest->lines, digest->number,
+					   "%s missing of " INT64_FORMAT " under digest " INT64_FORMAT ", written before this time and after %s",
+					   count_lines(missing), digest->lines, digest->number,
 					   reader->before == NO_TIME ? "the log began" : audit_time(reader->before));
 	else if (missing < 0)
 		report_problem(reader->report, "inserted", digest->at, NO_EVENT,
-					   INT64_FORMAT " lines too many are under digest " INT64_FORMAT ", among those without a MAC",
-					   -missing, digest->number);
+					   "%s too many under digest " INT64_FORMAT,
+					   count_lines(-missing), digest->number);
 	else if (missing == 0 && reader->nedited == 0)
 		report_problem(reader->report, "edited", digest->at, NO_EVENT,
 					   "the lines under digest " INT64_FORMAT " are not those that it covers", digest->number);
@@ -191,8 +191,8 @@ judge_lines(const LineReader *reader, const DigestRecord *digest)
 		report_difference(reader, digest);
 	if (digest->unsigned_lines > 0 && !digest->is_broken)
 		report_problem(reader->report, "sealed", digest->at, NO_EVENT,
-					   INT64_FORMAT " lines under digest " INT64_FORMAT " were written while the server was sealed, without a MAC",
-					   digest->unsigned_lines, digest->number);
+					   "%s written while sealed, without a MAC, under digest " INT64_FORMAT,
+					   count_lines(digest->unsigned_lines), digest->number);
 }
 
 void
@@ -204,8 +204,8 @@ lines_check(LineReader *reader, const DigestRecord *digest)
 		judge_lines(reader, digest);
 	else if (reader->n > 0)
 		report_problem(reader->report, "inserted", reader->lines[0].at, sort_number(reader->lines[0].event_key),
-					   INT64_FORMAT " lines, this is the first, are under digest " INT64_FORMAT ", whose lines were removed when they were old enough",
-					   reader->n, digest->number);
+					   "%s under digest " INT64_FORMAT ", whose lines were removed when they were old enough; this is the first",
+					   count_lines(reader->n), digest->number);
 	reader->before = digest->at;
 }
 

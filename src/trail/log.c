@@ -14,6 +14,7 @@
 #include "catalog/pg_type_d.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -128,6 +129,22 @@ log_visit_lines(const Log *log, line_visitor visitor, void *arg)
 	visit(log->events, log->snapshot, visit_line, &line_visit);
 }
 
+/* What is nothing is NULL, and there is one way to write an array: else two rows would have one head. */
+static bool
+is_canonical(HeapTuple tuple, TupleDesc desc, const AuditDigest *digest)
+{
+	bool		isnull;
+	Datum		events = heap_getattr(tuple, DIGEST_EVENTS, desc, &isnull);
+
+	if (isnull != (digest->nevents == 0)
+		|| (!isnull && ARR_LBOUND(DatumGetArrayTypeP(events))[0] != 1))
+		return false;
+	return heap_attisnull(tuple, DIGEST_QUEUE, desc) == (digest->queue == 0)
+		&& heap_attisnull(tuple, DIGEST_QUEUE_AT, desc) == (digest->queue == 0)
+		&& heap_attisnull(tuple, DIGEST_THROUGH, desc) == (digest->through == 0)
+		&& heap_attisnull(tuple, DIGEST_SNAPSHOT, desc) == (digest->snapshot[0] == '\0');
+}
+
 /* NOT NULL can be dropped. */
 static void
 decode(HeapTuple tuple, TupleDesc desc, AuditDigest *digest)
@@ -135,6 +152,8 @@ decode(HeapTuple tuple, TupleDesc desc, AuditDigest *digest)
 	if (!heap_attisnull(tuple, DIGEST_KIND_WORD, desc) && !heap_attisnull(tuple, DIGEST_PARENTS, desc))
 	{
 		digest_decode(tuple, desc, digest);
+		if (digest->kind != DIGEST_UNKNOWN && !is_canonical(tuple, desc, digest))
+			digest->kind = DIGEST_UNKNOWN;
 		return;
 	}
 	memset(digest, 0, sizeof(*digest));

@@ -55,3 +55,9 @@ report_problem(const Report *report, const char *kind, TimestampTz at, int64 eve
 	pfree(DatumGetPointer(values[3]));
 	pfree(text);
 }
+
+char *
+count_lines(int64 n)
+{
+	return psprintf(n == 1 ? INT64_FORMAT " line" : INT64_FORMAT " lines", n);
+}

@@ -19,4 +19,7 @@ typedef struct Report
 extern void report_problem(const Report *report, const char *kind, TimestampTz at, int64 event_id,
 						   const char *format,...) pg_attribute_printf(5, 6);
 
+/* "1 line", "2 lines" */
+extern char *count_lines(int64 n);
+
 #endif

@@ -76,6 +76,6 @@ signers_report(Signers *signers, const Report *report)
 	while ((signer = hash_seq_search(&all)) != NULL)
 		if (signer->unchecked > 0)
 			report_problem(report, "key", signer->first, NO_EVENT,
-						   INT64_FORMAT " lines or digests name version %d of the master key, which is not here: nothing can be said of them",
-						   signer->unchecked, signer->version);
+						   "version %d of the master key is not here: nothing can be said of what names it, lines and digests, " INT64_FORMAT " in all",
+						   signer->version, signer->unchecked);
 }

@@ -36,8 +36,8 @@ typedef struct NamedRecord
 	uint8		is_line;
 	uint8		flaw;			/* of the line */
 	uint8		is_broken;		/* the digest */
-	uint8		is_mine;		/* the line: this transaction wrote it */
-	TransactionId xmin;			/* of the line */
+	uint8		is_new;			/* the line: no digest can have it yet */
+	uint32		unused;
 	int64		number;			/* of the digest */
 	TimestampTz at;				/* of either */
 	uint8		leaf[HASH_LEN];
@@ -168,14 +168,22 @@ check_line(Verification *verification, const AuditRow *row, uint8 leaf[HASH_LEN]
 	return find_flaw(verification, row, leaf);
 }
 
+/* Of this transaction, or of one that has ended only after the log was waited for. */
+static bool
+is_new(const Verification *verification, const AuditRow *row, TransactionId xmin)
+{
+	if (TransactionIdIsCurrentTransactionId(xmin))
+		return (uint64) row->txid == U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
+	return XidInMVCCSnapshot(xmin, verification->log.before);
+}
+
 static void
 read_line_of_change(Verification *verification, const AuditRow *row, TransactionId xmin)
 {
-	NamedRecord record = {.event_key = sort_key(row->event_id),.is_line = true,.xmin = xmin,.at = row->at};
+	NamedRecord record = {.event_key = sort_key(row->event_id),.is_line = true,.at = row->at};
 
 	record.flaw = (uint8) check_line(verification, row, record.leaf);
-	record.is_mine = TransactionIdIsCurrentTransactionId(xmin)
-		&& (uint64) row->txid == U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
+	record.is_new = is_new(verification, row, xmin);
 	sort_put(verification->named, &record, sizeof(record));
 }
 
@@ -225,7 +233,7 @@ end_meeting(const Verification *verification, const Meeting *meeting)
 
 		if (!name->is_broken && is_checked(verification, name->number) && name->number > verification->gone)
 			report_problem(&verification->report, "deleted", name->at, sort_number(name->event_key),
-						   "a line that came with a change is missing under digest " INT64_FORMAT, name->number);
+						   "the line of a change is missing under digest " INT64_FORMAT, name->number);
 	}
 }
 
@@ -250,17 +258,14 @@ add_name(Meeting *meeting, const NamedRecord *name)
 	meeting->names[meeting->nnames++] = *name;
 }
 
-/*
- * A line that no digest names.  That is as it should be while the transaction
- * is ours, or has ended only now: after the log was waited for.
- */
+/* A line that no digest names, though there was time, is counted. */
 static void
 check_uncovered(Verification *verification, const NamedRecord *line)
 {
 	if (line->flaw == LINE_EDITED)
 		report_problem(&verification->report, "edited", line->at, sort_number(line->event_key),
 					   "this line is not what was written: its MAC does not match; no digest covers it yet");
-	if (line->at >= verification->too_old || line->is_mine || XidInMVCCSnapshot(line->xmin, verification->log.before))
+	if (line->is_new || line->at >= verification->too_old)
 		return;
 	verification->uncovered++;
 	verification->uncovered_since = Min(verification->uncovered_since, line->at);
@@ -358,8 +363,8 @@ report_uncovered(const Verification *verification)
 {
 	if (verification->uncovered > 0)
 		report_problem(&verification->report, "uncovered", verification->uncovered_since, NO_EVENT,
-					   INT64_FORMAT " lines that came with changes are under no digest, the oldest since this time: none was written, or it was deleted",
-					   verification->uncovered);
+					   "%s of changes under no digest, since this time: none was written, or it was deleted",
+					   count_lines(verification->uncovered));
 }
 
 void
