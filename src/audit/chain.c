@@ -204,8 +204,9 @@ static void
 cover_since(const char *snapshot, Covered *covered)
 {
 	static Statement fresh = STATEMENT(
-		"SELECT e.* FROM secrets_catalog.audit_event e WHERE e.batch IS NULL AND e.event_id OPERATOR(pg_catalog.<>) ALL "
-		"(ARRAY(SELECT pg_catalog.unnest(d.events) FROM secrets_catalog.audit_digest d WHERE d.events IS NOT NULL)) "
+		"SELECT e.* FROM secrets_catalog.audit_event e WHERE e.batch IS NULL AND NOT EXISTS "
+		"(SELECT FROM (SELECT pg_catalog.unnest(d.events) AS event_id FROM secrets_catalog.audit_digest d "
+		"WHERE d.events IS NOT NULL) n WHERE n.event_id" EQ "e.event_id) "
 		"ORDER BY e.event_id USING OPERATOR(pg_catalog.<)", 0, {0});
 	static Statement ended = STATEMENT(
 		"SELECT c.* FROM (SELECT e.* FROM secrets_catalog.audit_event e WHERE e.batch IS NULL AND e.txid OPERATOR(pg_catalog.>=) $1 "
@@ -417,9 +418,10 @@ prune_through(int64 after, int64 through)
 
 	catalog_run_once("DELETE FROM secrets_catalog.audit_event WHERE batch" LE "$2 AND $1" LE "$2",
 					 lengthof(types), types, values);
-	catalog_run_once("DELETE FROM secrets_catalog.audit_event WHERE batch IS NULL AND event_id" EQ "ANY "
-					 "(ARRAY(SELECT pg_catalog.unnest(d.events) FROM secrets_catalog.audit_digest d "
-					 "WHERE d.number OPERATOR(pg_catalog.>) $1 AND d.number" LE "$2))",
+	catalog_run_once("DELETE FROM secrets_catalog.audit_event e USING "
+					 "(SELECT pg_catalog.unnest(d.events) AS event_id FROM secrets_catalog.audit_digest d "
+					 "WHERE d.number OPERATOR(pg_catalog.>) $1 AND d.number" LE "$2) n "
+					 "WHERE e.batch IS NULL AND e.event_id" EQ "n.event_id",
 					 lengthof(types), types, values);
 }
 

@@ -370,6 +370,11 @@ audit_record(const AuditRecord *record)
 	const char *why;
 
 	fill_event(record, &event);
+	if (queue_run() == 0 && record->outcome != OUTCOME_ALLOWED && record->outcome != OUTCOME_STARTED)
+	{
+		log_event(&event, "secrets is not in shared_preload_libraries");
+		return;
+	}
 	line_from_event(&event, &buffer.line);
 	why = push(&waiting, &buffer.line, durable, &until);
 	if (why == NULL && durable)

@@ -17,6 +17,7 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
+#include "storage/procarray.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -34,6 +35,8 @@
 #define COVER_EVERY		500		/* changes are looked for no more often, unless somebody asks */
 #define LEAVE_AFTER		30000	/* without anything to do */
 #define PRUNE_EVERY		3600000
+#define LOG_HEAD_EVERY	10000	/* each head stands for all before it */
+#define LAST_WORDS		300		/* when it is terminated: for those who are at their last reads */
 #define MOST_ATTEMPTS	3		/* to connect, before it is left to the next read */
 
 PGDLLEXPORT pg_noreturn void secrets_audit_worker(Datum arg);
@@ -207,7 +210,7 @@ log_head(bool now)
 
 	if (!queue_get_head(queue, &number, head) || number == logged_number)
 		return;
-	if (!now && !TimestampDifferenceExceeds(last_logged, GetCurrentTimestamp(), 2000))
+	if (!now && !TimestampDifferenceExceeds(last_logged, GetCurrentTimestamp(), LOG_HEAD_EVERY))
 		return;
 	digest.number = number;
 	digest.timeline = (int) CURRENT_TIMELINE();
@@ -382,13 +385,33 @@ run(void)
 {
 	bool		more = false;
 
-	while (!should_leave())
+	while (!should_leave() && !ShutdownRequestPending)
 	{
 		if (!work(&more))
 			break;
 		sleep_a_while(more);
 		obey();
 	}
+	log_head(true);
+}
+
+/*
+ * The server stops, or somebody has terminated us: what is queued is written
+ * first, and what comes while the others are stopped as well.
+ */
+static void
+say_last_words(void)
+{
+	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LAST_WORDS);
+	bool		more;
+
+	do
+	{
+		if (!work(&more))
+			break;
+		if (!more)
+			pg_usleep(10000);
+	} while (more || (CountDBConnections(MyDatabaseId) > 0 && GetCurrentTimestamp() < until));
 	log_head(true);
 }
 
@@ -411,13 +434,20 @@ run_through_errors(void)
 	if (failed)
 	{
 		failed = false;
-		name_lockers();
-		if (should_leave())
+		if (!ShutdownRequestPending)
+			name_lockers();
+		if (ShutdownRequestPending || should_leave())
+		{
+			PG_exception_stack = NULL;
 			return;
+		}
 		(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 200, PG_WAIT_EXTENSION);
 		obey();
 	}
 	run();
+	if (ShutdownRequestPending)
+		say_last_words();
+	PG_exception_stack = NULL;
 }
 
 void
@@ -426,7 +456,7 @@ secrets_audit_worker(Datum arg)
 	Oid			database;
 
 	queue = queue_number(DatumGetInt32(arg));
-	pqsignal(SIGTERM, die);
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	BackgroundWorkerUnblockSignals();
 
@@ -444,5 +474,6 @@ secrets_audit_worker(Datum arg)
 	queue_reset_attempts(queue);
 	settle_in();
 	run_through_errors();
-	proc_exit(0);
+	/* Terminated by hand, it is started again. */
+	proc_exit(ShutdownRequestPending ? 1 : 0);
 }

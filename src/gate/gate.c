@@ -110,7 +110,10 @@ record_denial(const GatePass *pass)
 {
 	AuditRecord record = begin_record(pass, OUTCOME_DENIED);
 
-	audit_record(&record);
+	if (keyring_is_open())
+		audit_record(&record);
+	else
+		audit_log_line(&record);	/* nobody can sign it now */
 }
 
 void

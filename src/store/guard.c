@@ -60,14 +60,26 @@ catalog_has_rows(Catalog table)
 	return OidIsValid(relid) && has_rows(relid);
 }
 
-/* A table of keys may go when no value needs them, a home that nothing lives in too; any other may go when it is empty. */
+/* Keys, a home and a log: they may go when there is nothing left that they are for. */
+static bool
+serves_others(Oid relid)
+{
+	static const Catalog tables[] = {
+		CATALOG_MASTER_KEY, CATALOG_ROOT_KEY, CATALOG_HOME, CATALOG_AUDIT_EVENT, CATALOG_AUDIT_DIGEST, CATALOG_LAST_READ
+	};
+
+	for (int i = 0; i < lengthof(tables); i++)
+		if (relid == catalog_oid_or_none(tables[i]))
+			return true;
+	return false;
+}
+
+/* Any other may go when it is empty. */
 static bool
 holds_secrets(Oid relid)
 {
-	if (relid != catalog_oid_or_none(CATALOG_MASTER_KEY) && relid != catalog_oid_or_none(CATALOG_ROOT_KEY)
-		&& relid != catalog_oid_or_none(CATALOG_HOME) && has_rows(relid))
-		return true;
-	return catalog_has_rows(CATALOG_SECRET) || catalog_has_rows(CATALOG_VERSION) || catalog_has_rows(CATALOG_RULE);
+	return (!serves_others(relid) && has_rows(relid))
+		|| catalog_has_rows(CATALOG_SECRET) || catalog_has_rows(CATALOG_VERSION) || catalog_has_rows(CATALOG_RULE);
 }
 
 /* Of a row that was just written, which only SnapshotSelf sees; its oid is the first column. */
@@ -133,7 +145,7 @@ on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_i
 		return;
 	if (class_id != RelationRelationId || allow_drop || creating_extension)
 		return;
-	if (catalog_is_table(object_id) && holds_secrets(object_id))
+	if (catalog_is_table(object_id) && (holds_secrets(object_id) || (access == OAT_TRUNCATE && has_rows(object_id))))
 		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 			   errmsg("there are secrets in this database, and this would drop them"),
 			   errhint("If they are to go, with all their versions: set secrets.allow_drop = on in "
