@@ -43,8 +43,8 @@ SELECT c.relkind, count(*), count(c.relacl), count(*) FILTER (WHERE EXISTS (SELE
 	FROM pg_class c WHERE c.relnamespace = 'secrets_catalog'::regnamespace AND c.relkind <> 'i' GROUP BY 1 ORDER BY 1;
 SELECT a.attrelid::regclass, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE c.relnamespace IN ('secrets'::regnamespace, 'secrets_catalog'::regnamespace) AND a.attacl IS NOT NULL;
 SELECT n.nspname, string_agg(a.privilege_type, ',' ORDER BY a.privilege_type) FROM pg_namespace n LEFT JOIN LATERAL aclexplode(n.nspacl) a ON a.grantee <> n.nspowner WHERE n.nspname IN ('secrets', 'secrets_catalog') GROUP BY 1 ORDER BY 1;
-SELECT fdwname, count(a) FROM pg_foreign_data_wrapper LEFT JOIN LATERAL aclexplode(fdwacl) a ON a.grantee <> fdwowner WHERE fdwname = 'secrets_listing' GROUP BY 1;
-SELECT srvname, count(a) FROM pg_foreign_server LEFT JOIN LATERAL aclexplode(srvacl) a ON a.grantee <> srvowner WHERE srvname = 'secrets_listing' GROUP BY 1;
+SELECT fdwname, count(a) FROM pg_foreign_data_wrapper LEFT JOIN LATERAL aclexplode(fdwacl) a ON a.grantee <> fdwowner WHERE fdwname LIKE 'secrets%' GROUP BY 1 ORDER BY 1;
+SELECT srvname, count(a) FROM pg_foreign_server LEFT JOIN LATERAL aclexplode(srvacl) a ON a.grantee <> srvowner WHERE srvname LIKE 'secrets%' GROUP BY 1 ORDER BY 1;
 -- Triggers fire whatever session_replication_role says; but that of the inbox, of
 -- a view, for which PostgreSQL has no ALWAYS: what is put in there then is lost.
 SELECT t.tgrelid::regclass, t.tgname, t.tgenabled FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE c.relnamespace IN ('secrets'::regnamespace, 'secrets_catalog'::regnamespace) ORDER BY t.tgrelid::regclass::text COLLATE "C", 2;

@@ -115,12 +115,14 @@ INSERT INTO gate_test.verb (verb, needs, call) VALUES
 	('random_password', 'any', $$secrets.random_password()$$),
 	('seal', 'operate', $$secrets.seal()$$), ('unseal', 'operate', $$secrets.unseal()$$), ('rotate_master_key', 'operate', $$secrets.rotate_master_key()$$),
 	('root_keys', 'operate', $$(SELECT nullif(count(*), 0) FROM secrets.root_keys)$$), ('status', 'operate', $$(SELECT state FROM secrets.status())$$),
-	('add_root_key', '', $$secrets.add_root_key('file:/no/such/file')$$), ('drop_root_key', '', $$secrets.drop_root_key('0000000000000000')$$);
+	('add_root_key', '', $$secrets.add_root_key('file:/no/such/file')$$), ('drop_root_key', '', $$secrets.drop_root_key('0000000000000000')$$),
+	('audit_log', 'audit', $$(SELECT nullif(count(*), 0) FROM secrets.audit_log WHERE name = 'g/gone')$$), ('verify_audit', '', $$(SELECT count(*) FROM secrets.verify_audit())$$),
+	('audit_head', '', $$left(secrets.audit_head(), 12)$$), ('export_audit', '', $$(SELECT nullif(count(*), 0) FROM secrets.export_audit())$$);
 -- No function is forgotten.
 SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'secrets'::regnamespace AND p.prokind = 'f' AND NOT EXISTS (SELECT FROM gate_test.verb v WHERE v.call ~ ('secrets\.' || p.proname || '\(')) ORDER BY 1;
 CREATE FUNCTION gate_test.inbox(name text) RETURNS void LANGUAGE plpgsql AS $$BEGIN INSERT INTO secrets.inbox (name, value) VALUES (name, 'v'); END$$;
 
--- One role for each privilege; each holds that, on g/** (operate: on **), and nothing else.
+-- One role for each privilege; each holds that, on g/** (operate: on **), and nothing else.  The log as a whole is for whoever holds audit on **.
 CREATE ROLE gate_other;
 CREATE TABLE gate_test.privilege AS SELECT * FROM unnest('{list,read,write,rotate,delete,destroy,grant,encrypt,decrypt,sign,verify,lease,audit,operate}'::text[]) WITH ORDINALITY p (privilege, n);
 DO $$DECLARE p text; BEGIN FOR p IN SELECT privilege FROM gate_test.privilege LOOP EXECUTE 'CREATE ROLE gate_' || p; END LOOP; END$$;

@@ -10,7 +10,7 @@ DROP EXTENSION secrets;
 CREATE EXTENSION secrets;
 SELECT secrets.put('op/a', 'one'), secrets.put('op/a', 'two'), secrets.put_bytes('op/b', '\x00ff'), secrets.put('op/c', 'x'), secrets.destroy('op/c', 1), secrets.put('op/d', 'deleted'), secrets.delete('op/d') > now();
 SELECT version = (SELECT extversion FROM pg_extension WHERE extname = 'secrets'), state, why, root_key_source ~ '^(file|command):', root_key_id ~ '^[0-9a-f]{16}$', master_key_version > 0, secrets,
-	rekey_remaining >= 0, audit_pid, audit_queue, audit_lag, scheduler_job, scheduler_last FROM secrets.status();
+	rekey_remaining >= 0, audit_pid IS NULL OR audit_pid > 0, audit_queue >= 0, audit_lag >= '0', scheduler_job, scheduler_last FROM secrets.status();
 
 -- rekey: every value, deleted ones too, under the newest master key; all of them read as before.
 SELECT secrets.rotate_master_key() > 0;
@@ -90,7 +90,7 @@ CREATE FUNCTION pg_temp.least_call(p pg_proc) RETURNS text LANGUAGE sql AS $$
 $$;
 SELECT p.oid::regprocedure, pg_temp.state('(SELECT count(*) FROM ' || pg_temp.least_call(p) || ')') FROM pg_proc p
 	WHERE p.pronamespace = 'secrets'::regnamespace AND p.prokind = 'f' AND p.proname NOT IN ('status', 'check', 'seal', 'unseal') ORDER BY p.proname COLLATE "C", p.oid::regprocedure::text COLLATE "C";
-SELECT v, pg_temp.run('SELECT * FROM secrets.' || v) FROM unnest(ARRAY['secrets', 'versions', 'deleted', 'root_keys']) v;
+SELECT v, pg_temp.run('SELECT * FROM secrets.' || v) FROM unnest(ARRAY['secrets', 'versions', 'deleted', 'root_keys', 'audit_log']) v;
 SELECT pg_temp.run($$INSERT INTO secrets.inbox (name, value) VALUES ('op/x', 'canary')$$);
 \set VERBOSITY sqlstate
 CALL secrets.rekey();

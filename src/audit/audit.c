@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "access/xlog.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
@@ -57,7 +58,7 @@ audit_get_memory_head(int64 *number, uint8 head[HASH_LEN])
 {
 	Queue	   *queue = queue_of(MyDatabaseId);
 
-	return queue && queue_get_head(queue, number, head);
+	return queue && queue_get_head(queue, get_extension_oid("secrets", true), number, head);
 }
 
 void

@@ -13,6 +13,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -35,6 +36,7 @@ typedef struct Link
 } Link;
 
 static bool loaded = false;
+static Oid	extension = InvalidOid; /* whose log it is: one that was dropped and made again has another */
 static Link last;				/* committed */
 static Link next;				/* what the transaction that is under way makes of it */
 
@@ -67,7 +69,7 @@ chain_forget(void)
 bool
 chain_is_loaded(void)
 {
-	return loaded;
+	return loaded && extension == get_extension_oid("secrets", true);
 }
 
 void
@@ -75,7 +77,7 @@ chain_committed(Queue *queue)
 {
 	copy_link(&last, &next);
 	if (last.number != 0)
-		queue_set_head(queue, last.number, last.head);
+		queue_set_head(queue, extension, last.number, last.head);
 	if (last.queue_at > queue_done(queue))
 		queue_take(queue, last.queue_at);
 }
@@ -308,9 +310,11 @@ chain_load(Queue *queue, const AuditKey *key)
 	int64		number = 0;
 	uint8		head[HASH_LEN];
 	bool		found = digest_find_newest(&newest);
-	bool		remembered = queue_get_head(queue, &number, head);
 	bool		here = found && digest_is_from_here(&newest);
+	bool		remembered;
 
+	extension = get_extension_oid("secrets", true);
+	remembered = queue_get_head(queue, extension, &number, head);
 	memset(next.head, 0, HASH_LEN);
 	next.number = 0;
 	next.queue_at = queue_done(queue);

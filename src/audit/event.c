@@ -297,9 +297,10 @@ static void
 append_json_text(StringInfo out, const char *text)
 {
 	size_t		len = strlen(text);
+	const char *utf8 = to_utf8(text, &len);
 
 	/* of the length that it has in UTF-8 */
-	escape_json(out, pnstrdup(to_utf8(text, &len), len));
+	escape_json(out, pnstrdup(utf8, len));
 }
 
 static void

@@ -46,6 +46,7 @@ struct Queue
 	pg_atomic_uint32 asked_rounds;
 	pg_atomic_uint32 rounds;
 	int64		head_number;	/* 0: no digest yet in this run */
+	Oid			head_extension;
 	uint8		head[HASH_LEN];
 	char		padding[PG_CACHE_LINE_SIZE];
 };
@@ -683,20 +684,24 @@ queue_end_round(Queue *queue, uint32 round)
 }
 
 void
-queue_set_head(Queue *queue, int64 number, const uint8 head[HASH_LEN])
+queue_set_head(Queue *queue, Oid extension, int64 number, const uint8 head[HASH_LEN])
 {
 	SpinLockAcquire(&queue->mutex);
+	queue->head_extension = extension;
 	queue->head_number = number;
 	memcpy(queue->head, head, HASH_LEN);
 	SpinLockRelease(&queue->mutex);
 }
 
 bool
-queue_get_head(Queue *queue, int64 *number, uint8 head[HASH_LEN])
+queue_get_head(Queue *queue, Oid extension, int64 *number, uint8 head[HASH_LEN])
 {
+	bool		is_same;
+
 	SpinLockAcquire(&queue->mutex);
+	is_same = !OidIsValid(extension) || queue->head_extension == extension;
 	*number = queue->head_number;
 	memcpy(head, queue->head, HASH_LEN);
 	SpinLockRelease(&queue->mutex);
-	return *number != 0;
+	return is_same && *number != 0;
 }

@@ -156,8 +156,11 @@ extern uint32 queue_asked_rounds(const Queue *queue);
 extern uint32 queue_rounds(const Queue *queue);
 extern void queue_end_round(Queue *queue, uint32 round);
 
-/* The newest digest. */
-extern void queue_set_head(Queue *queue, int64 number, const uint8 head[HASH_LEN]);
-extern bool queue_get_head(Queue *queue, int64 *number, uint8 head[HASH_LEN]);
+/*
+ * The newest digest, of the log of that extension: one that is dropped and made
+ * again begins a log of its own.  InvalidOid: whichever it was.
+ */
+extern void queue_set_head(Queue *queue, Oid extension, int64 number, const uint8 head[HASH_LEN]);
+extern bool queue_get_head(Queue *queue, Oid extension, int64 *number, uint8 head[HASH_LEN]);
 
 #endif

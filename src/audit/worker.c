@@ -175,7 +175,7 @@ look_for_changes(bool asked)
 	if (must_cover(now, asked))
 	{
 		begin();
-		if (find_key(&key) == STATE_READY)
+		if (find_key(&key) == STATE_READY && chain_is_loaded())
 			cover(&key);
 		commit(true);
 	}
@@ -208,7 +208,7 @@ log_head(bool now)
 	uint8		head[HASH_LEN];
 	AuditDigest digest = {0};
 
-	if (!queue_get_head(queue, &number, head) || number == logged_number)
+	if (!queue_get_head(queue, InvalidOid, &number, head) || number == logged_number)
 		return;
 	if (!now && !TimestampDifferenceExceeds(last_logged, GetCurrentTimestamp(), LOG_HEAD_EVERY))
 		return;

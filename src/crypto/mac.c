@@ -5,8 +5,8 @@
  */
 #include "crypto/mac.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define BLOCK_LEN 64
@@ -37,7 +37,7 @@ sha256(void)
 Hash *
 hash_new(void)
 {
-	Hash	   *hash = calloc(1, sizeof(Hash));
+	Hash	   *hash = OPENSSL_zalloc(sizeof(Hash));
 
 	if (hash == NULL)
 		return NULL;
@@ -54,7 +54,7 @@ hash_free(Hash *hash)
 	if (hash == NULL)
 		return;
 	EVP_MD_CTX_free(hash->context);
-	free(hash);
+	OPENSSL_clear_free(hash, sizeof(Hash));
 }
 
 bool
@@ -74,7 +74,10 @@ hash_end(Hash *hash, uint8_t out[HASH_LEN])
 {
 	unsigned int len = 0;
 
-	return EVP_DigestFinal_ex(hash->context, out, &len) == 1 && len == HASH_LEN;
+	if (EVP_DigestFinal_ex(hash->context, out, &len) == 1 && len == HASH_LEN)
+		return true;
+	crypto_wipe(out, HASH_LEN);
+	return false;
 }
 
 static EVP_MD_CTX *
@@ -101,7 +104,7 @@ mac_new(const uint8_t key[CRYPTO_KEY_LEN])
 {
 	MacKey	   *ready;
 
-	if (sha256() == NULL || (ready = calloc(1, sizeof(MacKey))) == NULL)
+	if (sha256() == NULL || (ready = OPENSSL_zalloc(sizeof(MacKey))) == NULL)
 		return NULL;
 	ready->inner = begin_padded(key, 0x36);
 	ready->outer = begin_padded(key, 0x5c);
@@ -121,7 +124,7 @@ mac_free(MacKey *key)
 	EVP_MD_CTX_free(key->inner);
 	EVP_MD_CTX_free(key->outer);
 	EVP_MD_CTX_free(key->work);
-	free(key);
+	OPENSSL_clear_free(key, sizeof(MacKey));
 }
 
 bool

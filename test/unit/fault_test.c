@@ -8,6 +8,7 @@
  */
 #include "crypto/crypto.h"
 #include "crypto/kdf.h"
+#include "crypto/mac.h"
 #include "crypto/password.h"
 #include "crypto/random.h"
 #include "crypto/sealed_box.h"
@@ -126,6 +127,28 @@ WRAP_STATUS(RAND_bytes_ex, (OSSL_LIB_CTX *c, unsigned char *buf, size_t n, unsig
 			(c, buf, n, strength))
 WRAP_STATUS(RAND_priv_bytes_ex, (OSSL_LIB_CTX *c, unsigned char *buf, size_t n, unsigned int strength),
 			(c, buf, n, strength))
+
+WRAP_POINTER(EVP_MD *, EVP_MD_fetch, (OSSL_LIB_CTX *c, const char *name, const char *properties),
+			 (c, name, properties))
+WRAP_POINTER(EVP_MD_CTX *, EVP_MD_CTX_new, (void), ())
+WRAP_STATUS(EVP_DigestInit_ex2, (EVP_MD_CTX *c, const EVP_MD *md, const OSSL_PARAM params[]), (c, md, params))
+WRAP_STATUS(EVP_DigestUpdate, (EVP_MD_CTX *c, const void *data, size_t n), (c, data, n))
+WRAP_STATUS(EVP_MD_CTX_copy_ex, (EVP_MD_CTX *out, const EVP_MD_CTX *in), (out, in))
+
+REAL(int, EVP_DigestFinal_ex, (EVP_MD_CTX *c, unsigned char *out, unsigned int *outlen))
+{
+	int			status;
+
+	if (!fails_now("EVP_DigestFinal_ex"))
+		return __real_EVP_DigestFinal_ex(c, out, outlen);
+	if (!works_all_the_same())
+		return bad_status();
+	status = __real_EVP_DigestFinal_ex(c, out, outlen);
+	if (fault.mode != SHORT)
+		return bad_status();
+	(*outlen)--;
+	return status;
+}
 
 REAL(unsigned char *, HMAC,
 	 (const EVP_MD *md, const void *key, int keylen, const unsigned char *data, size_t n,
@@ -336,6 +359,30 @@ subkey(void)
 	CHECK(unharmed() || holds_nothing(out, sizeof(out)));
 }
 
+static void
+ready_mac(void)
+{
+	MacKey	   *key = mac_new(key_bytes);
+	uint8_t		out[HASH_LEN];
+
+	memset(out, UNTOUCHED, sizeof(out));
+	CHECK((key != NULL && mac_compute(key, "data", 4, out)) == unharmed());
+	CHECK(unharmed() || holds_nothing(out, sizeof(out)));
+	mac_free(key);
+}
+
+static void
+hashing(void)
+{
+	Hash	   *hash = hash_new();
+	uint8_t		out[HASH_LEN];
+
+	memset(out, UNTOUCHED, sizeof(out));
+	CHECK((hash != NULL && hash_begin(hash) && hash_add(hash, "data", 4) && hash_end(hash, out)) == unharmed());
+	CHECK(unharmed() || holds_nothing(out, sizeof(out)));
+	hash_free(hash);
+}
+
 enum
 {
 	HIT = 0, WRONG = 1, NOT_HIT = 2
@@ -402,6 +449,8 @@ static void number_faults(void) { fail_each_call(number, 1); }
 static void password_faults(void) { fail_each_call(password, 24); }
 static void mac_faults(void) { fail_each_call(mac, 1); }
 static void subkey_faults(void) { fail_each_call(subkey, 2); }
+static void ready_mac_faults(void) { fail_each_call(ready_mac, 14); }
+static void hashing_faults(void) { fail_each_call(hashing, 6); }
 
 /* libcrypto's own memory. */
 static int	mallocs;
@@ -554,6 +603,8 @@ main(int argc, char **argv)
 	RUN(password_faults);
 	RUN(mac_faults);
 	RUN(subkey_faults);
+	RUN(ready_mac_faults);
+	RUN(hashing_faults);
 	RUN(memory_faults);
 	RUN(missing_fips_provider);
 	printf("fault: %d processes, one fault each\n", tries);
