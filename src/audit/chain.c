@@ -15,6 +15,7 @@
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "executor/spi.h"
+#include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
@@ -295,7 +296,8 @@ take_digest(const AuditDigest *digest, Link *link)
 {
 	link->number = digest->number;
 	memcpy(link->head, digest->head, HASH_LEN);
-	link->queue_at = digest->queue == queue_run() ? (uint64) digest->queue_at : 0;
+	/* A copied database has its template's digests, of the same run but of another queue. */
+	link->queue_at = digest->queue == queue_run() && digest_is_from_here(digest) ? (uint64) digest->queue_at : 0;
 	set_snapshot(link, digest->snapshot);
 }
 
@@ -400,6 +402,15 @@ chain_write_lines(Queue *queue, const AuditKey *key)
 
 /* ---- what is old ---- */
 
+#define PIECE 2048				/* blocks */
+
+static struct
+{
+	int64		through;		/* lines of digests up to this one go; 0: none */
+	BlockNumber at;				/* up to where they are gone */
+	BlockNumber end;
+} pruning;
+
 static int64
 find_number(const char *sql, TimestampTz before)
 {
@@ -414,41 +425,82 @@ find_number(const char *sql, TimestampTz before)
 	return isnull ? 0 : number;
 }
 
-static void
-prune_through(int64 after, int64 through)
+static BlockNumber
+count_blocks(void)
 {
-	Oid			types[] = {INT8OID, INT8OID};
-	Datum		values[] = {Int64GetDatum(after), Int64GetDatum(through)};
+	Relation	rel = catalog_open(CATALOG_AUDIT_EVENT);
+	BlockNumber blocks = RelationGetNumberOfBlocks(rel);
 
-	catalog_run_once("DELETE FROM secrets_catalog.audit_event WHERE batch" LE "$2 AND $1" LE "$2",
-					 lengthof(types), types, values);
-	catalog_run_once("DELETE FROM secrets_catalog.audit_event e USING "
-					 "(SELECT pg_catalog.unnest(d.events) AS event_id FROM secrets_catalog.audit_digest d "
-					 "WHERE d.number OPERATOR(pg_catalog.>) $1 AND d.number" LE "$2) n "
-					 "WHERE e.batch IS NULL AND e.event_id" EQ "n.event_id",
-					 lengthof(types), types, values);
+	table_close(rel, NoLock);
+	return blocks;
 }
 
-bool
-chain_prune(Queue *queue, const AuditKey *key, int64 seconds)
+/* The digest first: from here on nobody misses the lines, whatever becomes of us. */
+static void
+begin_pruning(Queue *queue, const AuditKey *key, TimestampTz before)
 {
-	TimestampTz before = GetCurrentTimestamp() - seconds * USECS_PER_SEC;
 	AuditDigest digest;
 	int64		pruned;
 	int64		through;
+	Oid			types[] = {INT8OID};
+	Datum		values[1];
 
-	copy_link(&next, &last);
 	SPI_connect();
 	pruned = find_number("SELECT pg_catalog.max(through) FROM secrets_catalog.audit_digest WHERE at" LE "$1", DT_NOEND);
 	through = find_number("SELECT pg_catalog.max(number) FROM secrets_catalog.audit_digest "
 						  "WHERE at OPERATOR(pg_catalog.<) $1 AND lines OPERATOR(pg_catalog.>) 0", before);
 	SPI_finish();
 	if (through <= pruned)
-		return false;
-	prune_through(pruned, through);
+		return;
 	digest_begin(queue, DIGEST_RETENTION, key, &digest);
 	digest.through = through;
 	end_lines(begin_lines(), &digest);
 	append(key, &digest);
-	return true;
+	values[0] = Int64GetDatum(through);
+	catalog_run_once("DELETE FROM secrets_catalog.audit_event e USING "
+					 "(SELECT pg_catalog.unnest(d.events) AS event_id FROM secrets_catalog.audit_digest d "
+					 "WHERE d.number" LE "$1) n WHERE e.batch IS NULL AND e.event_id" EQ "n.event_id",
+					 lengthof(types), types, values);
+	pruning.through = through;
+	pruning.at = 0;
+	pruning.end = count_blocks();
+}
+
+static Datum
+tid_datum(BlockNumber block)
+{
+	ItemPointer tid = palloc(sizeof(ItemPointerData));
+
+	ItemPointerSet(tid, block, 0);
+	return PointerGetDatum(tid);
+}
+
+static void
+prune_piece(void)
+{
+	Oid			types[] = {INT8OID, TIDOID, TIDOID};
+	BlockNumber to = pruning.at + Min(PIECE, pruning.end - pruning.at);
+	Datum		values[] = {Int64GetDatum(pruning.through), tid_datum(pruning.at), tid_datum(to)};
+
+	catalog_run_once("DELETE FROM secrets_catalog.audit_event WHERE ctid OPERATOR(pg_catalog.>=) $2 "
+					 "AND ctid OPERATOR(pg_catalog.<) $3 AND batch" LE "$1", lengthof(types), types, values);
+	pruning.at = to;
+	if (to >= pruning.end)
+		pruning.through = 0;
+}
+
+bool
+chain_is_pruning(void)
+{
+	return pruning.through != 0;
+}
+
+void
+chain_prune(Queue *queue, const AuditKey *key, int64 seconds)
+{
+	copy_link(&next, &last);
+	if (pruning.through == 0)
+		begin_pruning(queue, key, GetCurrentTimestamp() - seconds * USECS_PER_SEC);
+	else
+		prune_piece();
 }

@@ -19,6 +19,7 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
+#include "utils/inet.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -140,10 +141,16 @@ add_text(Change *change, const char *name, const char *text)
 }
 
 static void
-add_flag(Change *change, const char *name)
+add_bool(Change *change, const char *name, bool value)
 {
 	add_member(change, name);
-	appendStringInfoString(&change->detail, "true");
+	appendStringInfoString(&change->detail, value ? "true" : "false");
+}
+
+static void
+add_flag(Change *change, const char *name)
+{
+	add_bool(change, name, true);
 }
 
 static void
@@ -211,6 +218,15 @@ is_null(const Change *change, HeapTuple tuple, const char *name)
 
 	(void) column(change, tuple, name, &isnull);
 	return isnull;
+}
+
+static bool
+bool_column(const Change *change, HeapTuple tuple, const char *name)
+{
+	bool		isnull;
+	Datum		value = column(change, tuple, name, &isnull);
+
+	return !isnull && DatumGetBool(value);
 }
 
 /* Bytes are compared as they are stored: what is equal and stored otherwise counts as changed, which is no harm. */
@@ -289,9 +305,10 @@ static const char *const nothing[] = {NULL};
 
 /* ---- secrets ---- */
 
+/* Columns that the line tells of otherwise. */
 static const char *const bookkeeping[] = {
 	"current_version", "previous_version", "last_version", "changed_at", "deleted_at", "deleted_by", "purge_after",
-	"name", "watch_until", "watch_channel", NULL
+	"name", "disabled", "watch_until", "watch_channel", NULL
 };
 
 static AuditAction
@@ -312,6 +329,8 @@ version_of_secret(const Change *change)
 		return number_column(change, change->after, "last_version");
 	if (differs(change, "current_version"))
 		return number_column(change, change->after, "current_version");
+	if (differs(change, "previous_version"))
+		return number_column(change, change->after, "previous_version");
 	return 0;
 }
 
@@ -332,6 +351,11 @@ on_secret(Change *change)
 		add_flag(change, "purged");
 	else
 		more = add_changed(change, change->ours ? bookkeeping : nothing);
+	if (differs(change, "disabled"))
+	{
+		add_bool(change, "disabled", bool_column(change, change->after, "disabled"));
+		more = true;
+	}
 	if (differs(change, "name"))
 		add_text(change, "from", text_column(change, change->before, "name"));
 	if (change->ours && action == ACTION_WRITE && change->before)
@@ -420,8 +444,10 @@ on_version(Change *change)
 		return;					/* purged: the secret's row tells */
 	if (change->ours && change->after == NULL)
 		change->event.reason = "max_versions";
-	else if (change->before && change->after)
+	if (!change->ours && change->before && change->after)
 		(void) add_changed(change, nothing);
+	if (differs(change, "disabled"))
+		add_bool(change, "disabled", bool_column(change, change->after, "disabled"));
 	write_change(change, judge_version(change));
 }
 
@@ -435,6 +461,8 @@ on_stage(Change *change)
 	there = find_secret(change, &deleted);
 	if (change->ours && change->after == NULL && (deleted || !there))
 		return;
+	if (change->ours && change->before && change->after && !differs(change, "version"))
+		return;					/* it is where it was */
 	change->event.version = number_column(change, now_or_then(change), "version");
 	add_text(change, "stage", text_column(change, now_or_then(change), "stage"));
 	if (change->after == NULL)
@@ -471,6 +499,31 @@ add_privileges(Change *change, PrivilegeSet set)
 }
 
 static void
+add_time(Change *change, HeapTuple row, const char *name)
+{
+	bool		isnull;
+	TimestampTz at = DatumGetTimestampTz(column(change, row, name, &isnull));
+
+	if (!isnull && !TIMESTAMP_NOT_FINITE(at))
+		add_text(change, name, audit_time(at));
+}
+
+/* When and from where it holds, if not always and from everywhere. */
+static void
+add_conditions(Change *change, HeapTuple row)
+{
+	bool		isnull;
+	Datum		network = column(change, row, "network", &isnull);
+
+	if (!isnull)
+		add_text(change, "network", DatumGetCString(DirectFunctionCall1(inet_out, network)));
+	if (!is_null(change, row, "ssl"))
+		add_bool(change, "ssl", bool_column(change, row, "ssl"));
+	add_time(change, row, "valid_from");
+	add_time(change, row, "valid_until");
+}
+
+static void
 on_rule(Change *change)
 {
 	HeapTuple	row = now_or_then(change);
@@ -488,6 +541,7 @@ on_rule(Change *change)
 	if (!isnull)
 		add_text(change, "rule_id", DatumGetCString(DirectFunctionCall1(uuid_out, id)));
 	add_text(change, "effect", effect);
+	add_conditions(change, row);
 	if (change->before && change->after && !change->ours)
 		(void) add_changed(change, nothing);
 	if (was & ~is)
@@ -506,11 +560,14 @@ operation(const Change *change)
 	return change->after ? "update" : "delete";
 }
 
+/* Its wraps come and go with root keys, which tell. */
 static void
 on_master_key(Change *change)
 {
+	if (change->ours && change->before && change->after)
+		return;
 	change->event.version = number_column(change, now_or_then(change), "version");
-	add_text(change, "master_key", operation(change));
+	add_text(change, "master_key", change->ours ? "made" : operation(change));
 	if (change->before && change->after)
 		(void) add_changed(change, nothing);
 	write_change(change, ACTION_CONFIG);
@@ -519,7 +576,7 @@ on_master_key(Change *change)
 static void
 on_root_key(Change *change)
 {
-	add_text(change, "root_key", operation(change));
+	add_text(change, "root_key", !change->ours ? operation(change) : change->after ? "added" : "dropped");
 	add_text(change, "id", text_column(change, now_or_then(change), "id"));
 	write_change(change, ACTION_CONFIG);
 }

@@ -22,8 +22,10 @@
 #include "access/tupdesc.h"
 #include "datatype/timestamp.h"
 #include "lib/stringinfo.h"
+#include "storage/lockdefs.h"
 
 #include "audit/event.h"
+#include "base/catalog.h"
 #include "keyring/keyring.h"
 
 typedef enum DigestKind
@@ -63,6 +65,12 @@ enum
 	DIGEST_PARENTS, DIGEST_EVENTS, DIGEST_SNAPSHOT, DIGEST_HEAD, DIGEST_MAC,
 	DIGEST_COLUMNS = DIGEST_MAC
 };
+
+/*
+ * One of the two tables.  55000 where somebody has altered its columns: what
+ * lies there is not what this library takes it for.
+ */
+extern Relation audit_open_table(Catalog table, LOCKMODE lock);
 
 extern const char *digest_word(DigestKind kind);
 

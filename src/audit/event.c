@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "port/pg_bswap.h"
@@ -174,17 +175,30 @@ is_ascii(const char *text, size_t len)
 	return true;
 }
 
-/* As UTF-8; what a database of no encoding holds, as it is. */
+/*
+ * As UTF-8; what a database of no encoding holds, as it is.  So is what cannot
+ * be converted, a role's name made in another database perhaps: a line that
+ * raised an error would stop the log.
+ */
 static const char *
 to_utf8(const char *text, size_t *len)
 {
 	int			encoding = GetDatabaseEncoding();
-	const char *converted;
+	Oid			conversion;
+	char	   *converted;
+	size_t		room = *len * MAX_CONVERSION_GROWTH + 1;
+	int			taken;
 
 	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII || is_ascii(text, *len))
 		return text;
-	converted = (const char *) pg_do_encoding_conversion((unsigned char *) unconstify(char *, text), (int) *len,
-														 encoding, PG_UTF8);
+	conversion = FindDefaultConversionProc(encoding, PG_UTF8);
+	if (!OidIsValid(conversion))
+		return text;
+	converted = palloc(room);
+	taken = pg_do_encoding_conversion_buf(conversion, encoding, PG_UTF8, (unsigned char *) unconstify(char *, text),
+										  (int) *len, (unsigned char *) converted, (int) room, true);
+	if (taken != (int) *len)
+		return text;
 	*len = strlen(converted);
 	return converted;
 }

@@ -74,10 +74,16 @@ extern void chain_forget(void);
 extern bool chain_is_loaded(void);
 extern void chain_load(Queue *queue, const AuditKey *key);
 
-/* Under a new digest: lines of the queue (how many), changes that have become visible, and what is old enough to go. */
+/* Under a new digest: lines of the queue (how many), changes that have become visible. */
 extern int	chain_write_lines(Queue *queue, const AuditKey *key);
 extern bool chain_cover_changes(Queue *queue, const AuditKey *key);
-extern bool chain_prune(Queue *queue, const AuditKey *key, int64 seconds);
+
+/*
+ * What is older goes: first a digest says so, then the lines are deleted, a
+ * piece of the table at each call, so that those of the queue need not wait.
+ */
+extern void chain_prune(Queue *queue, const AuditKey *key, int64 seconds);
+extern bool chain_is_pruning(void);
 
 /* After the commit, and only then, what the last of these did counts. */
 extern void chain_committed(Queue *queue);

@@ -529,9 +529,11 @@ queue_has_worker(const Queue *queue)
 	return *(volatile int *) &queue->post.pid != 0;
 }
 
+/* What the caller has pushed must be seen before: else it and a worker that lies down miss each other. */
 bool
 queue_worker_sleeps(const Queue *queue)
 {
+	pg_memory_barrier();
 	return *(volatile bool *) &queue->post.asleep;
 }
 

@@ -10,6 +10,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/pg_type_d.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -20,6 +21,47 @@
 #include "audit/internal.h"
 #include "base/compat.h"
 #include "base/refuse.h"
+
+/* ---- the tables ---- */
+
+static const Oid event_types[EVENT_COLUMNS] = {
+	INT8OID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID, UUIDOID, UUIDOID, INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID,
+	TEXTOID, TEXTOID, TEXTOID, TEXTOID, INETOID, TEXTOID, TEXTOID, JSONBOID, BYTEAOID
+};
+static const Oid digest_types[DIGEST_COLUMNS] = {
+	INT8OID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID, INT8OID, INT4OID, INT4OID, INT8OID, INT8OID, INT8OID, TEXTOID,
+	BYTEAOID, BYTEAOID, INT8ARRAYOID, TEXTOID, BYTEAOID, BYTEAOID
+};
+
+static bool
+has_types(TupleDesc desc, const Oid *types, int ntypes)
+{
+	if (desc->natts != ntypes)
+		return false;
+	for (int i = 0; i < ntypes; i++)
+		if (TupleDescAttr(desc, i)->atttypid != types[i])
+			return false;
+	return true;
+}
+
+Relation
+audit_open_table(Catalog table, LOCKMODE lock)
+{
+	Relation	rel;
+	bool		right;
+
+	/* That lock first: to ask for more later is how two wait for each other. */
+	if (lock != AccessShareLock)
+		LockRelationOid(catalog_oid(table), lock);
+	rel = catalog_open(table);
+	right = table == CATALOG_AUDIT_EVENT
+		? has_types(RelationGetDescr(rel), event_types, EVENT_COLUMNS)
+		: has_types(RelationGetDescr(rel), digest_types, DIGEST_COLUMNS);
+	if (!right)
+		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			   errmsg("a table of the audit log has other columns than this library knows"));
+	return rel;
+}
 
 /* ---- adding rows ---- */
 
@@ -41,9 +83,7 @@ rows_open(Catalog table)
 {
 	RowWriter  *writer = palloc0(sizeof(RowWriter));
 
-	/* That lock first: to ask for more later is how two wait for each other. */
-	LockRelationOid(catalog_oid(table), RowExclusiveLock);
-	writer->rel = catalog_open(table);
+	writer->rel = audit_open_table(table, RowExclusiveLock);
 	writer->estate = CreateExecutorState();
 	writer->info = makeNode(ResultRelInfo);
 	InitResultRelInfo(writer->info, writer->rel, 0, NULL, 0);
@@ -160,7 +200,7 @@ is_genuine(const AuditDigest *digest)
 bool
 digest_find_newest(AuditDigest *digest)
 {
-	Relation	rel = catalog_open(CATALOG_AUDIT_DIGEST);
+	Relation	rel = audit_open_table(CATALOG_AUDIT_DIGEST, AccessShareLock);
 	Relation	index = index_open(catalog_oid(CATALOG_AUDIT_DIGEST_PKEY), AccessShareLock);
 	SysScanDesc scan = systable_beginscan_ordered(rel, index, NULL, 0, NULL);
 	HeapTuple	tuple;

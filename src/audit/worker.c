@@ -188,14 +188,12 @@ look_for_changes(bool asked)
 		lastread_written();
 		last_lastread = now;
 	}
-	if (must_prune(now))
+	if (chain_is_pruning() || must_prune(now))
 	{
-		bool		pruned = false;
-
 		begin();
 		if (find_key(&key) == STATE_READY)
-			pruned = chain_prune(queue, &key, retention);
-		commit(pruned);
+			chain_prune(queue, &key, retention);
+		commit(true);
 		last_prune = now;
 	}
 }
@@ -319,8 +317,11 @@ static bool
 has_nothing_to_do(void)
 {
 	TimestampTz now = GetCurrentTimestamp();
+	Post		post;
 
-	if (queue_depth(queue) > 0 || lastread_is_due() || has_open_changes || seen_changes != queue_changes(queue))
+	queue_get_post(queue, &post);
+	/* What it may not write yet keeps nobody here: who ends that starts a worker. */
+	if ((queue_depth(queue) > 0 && !post.holding) || chain_is_pruning() || lastread_is_due() || has_open_changes || seen_changes != queue_changes(queue))
 		return false;
 	return TimestampDifferenceExceeds(last_work, now, LEAVE_AFTER);
 }
@@ -339,15 +340,14 @@ static void
 sleep_a_while(bool more)
 {
 	bool		quiet = TimestampDifferenceExceeds(last_work, GetCurrentTimestamp(), 500);
-	int			timeout = quiet ? LONG_SLEEP : SHORT_SLEEP;
 
 	if (more)
 		return;
 	queue_set_asleep(queue, quiet);
 	/* What came before that is seen now, and what comes after it wakes us. */
 	pg_memory_barrier();
-	if (!quiet || queue_depth(queue) == 0)
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout, PG_WAIT_EXTENSION);
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					 quiet && queue_depth(queue) == 0 ? LONG_SLEEP : SHORT_SLEEP, PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
 	queue_set_asleep(queue, false);
 }

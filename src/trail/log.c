@@ -11,7 +11,6 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "catalog/pg_type_d.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "utils/array.h"
@@ -23,34 +22,10 @@
 #include "base/refuse.h"
 #include "trail/log.h"
 
-static const Oid event_types[EVENT_COLUMNS] = {
-	INT8OID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID, UUIDOID, UUIDOID, INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID,
-	TEXTOID, TEXTOID, TEXTOID, TEXTOID, INETOID, TEXTOID, TEXTOID, JSONBOID, BYTEAOID
-};
-static const Oid digest_types[DIGEST_COLUMNS] = {
-	INT8OID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID, INT8OID, INT4OID, INT4OID, INT8OID, INT8OID, INT8OID, TEXTOID,
-	BYTEAOID, BYTEAOID, INT8ARRAYOID, TEXTOID, BYTEAOID, BYTEAOID
-};
-
-static Relation
-open_checked(Catalog table, const Oid *types, int ntypes)
-{
-	Relation	rel = catalog_open(table);
-	TupleDesc	desc = RelationGetDescr(rel);
-	bool		right = desc->natts == ntypes;
-
-	for (int i = 0; right && i < ntypes; i++)
-		right = TupleDescAttr(desc, i)->atttypid == types[i];
-	if (!right)
-		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-			   errmsg("a table of the audit log has other columns than this library knows"));
-	return rel;
-}
-
 Relation
 log_open_events(void)
 {
-	return open_checked(CATALOG_AUDIT_EVENT, event_types, EVENT_COLUMNS);
+	return audit_open_table(CATALOG_AUDIT_EVENT, AccessShareLock);
 }
 
 /* Parallel workers may take none: they have what their leader had. */
@@ -68,7 +43,7 @@ log_open(Log *log, int timeout)
 	log->has_memory_head = audit_get_memory_head(&log->memory_number, log->memory_head);
 	log->snapshot = log_take_snapshot();
 	log->events = log_open_events();
-	log->digests = open_checked(CATALOG_AUDIT_DIGEST, digest_types, DIGEST_COLUMNS);
+	log->digests = audit_open_table(CATALOG_AUDIT_DIGEST, AccessShareLock);
 }
 
 void

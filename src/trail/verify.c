@@ -245,9 +245,12 @@ begin_meeting(Meeting *meeting, uint64 event_key)
 	meeting->nnames = 0;
 }
 
+/* Of a digest that is there twice, once. */
 static void
 add_name(Meeting *meeting, const NamedRecord *name)
 {
+	if (meeting->nnames > 0 && meeting->names[meeting->nnames - 1].number == name->number)
+		return;
 	if (meeting->nnames == meeting->room)
 	{
 		meeting->room = meeting->room ? meeting->room * 2 : 4;
@@ -376,6 +379,9 @@ trail_verify(TimestampTz since, const char *expected_head, trail_emitter emit, v
 
 	(void) gate_require(PRIV_AUDIT, NULL);
 	verification.heads = heads_begin(&verification.report, expected_head);
+	/* Then also lines of digests that never were are looked at. */
+	verification.from = PG_INT64_MIN;
+	verification.has_from = since == DT_NOBEGIN;
 	verification.too_old = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), -COVER_SECONDS * 1000);
 	verification.signers = signers_begin();
 	verification.digests = sort_begin();
