@@ -672,8 +672,10 @@ handle_statement(Oid relid, TriggerData *trigger, Change *change)
 		return;
 	}
 	add_text(change, "table", change->table);
-	write_change(change, relid == catalog_oid(CATALOG_SECRET) || relid == catalog_oid(CATALOG_VERSION)
-				 ? ACTION_DESTROY : ACTION_CONFIG);
+	if (relid == catalog_oid(CATALOG_SECRET) || relid == catalog_oid(CATALOG_VERSION))
+		write_change(change, ACTION_DESTROY);
+	else
+		write_change(change, relid == catalog_oid(CATALOG_RULE) ? ACTION_REVOKE : ACTION_CONFIG);
 }
 
 /*

@@ -5,12 +5,12 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "port/pg_bswap.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "audit/bytes.h"
 #include "audit/digest.h"
 #include "base/compat.h"
 #include "base/refuse.h"
@@ -161,30 +161,13 @@ digest_encode(const AuditDigest *digest, Datum *values, bool *nulls)
 /* ---- bytes ---- */
 
 static void
-append_field(StringInfo out, const void *data, size_t len)
-{
-	uint32		big = pg_hton32((uint32) len);
-
-	appendBinaryStringInfo(out, (const char *) &big, sizeof(big));
-	appendBinaryStringInfo(out, data, (int) len);
-}
-
-static void
-append_int8(StringInfo out, int64 number)
-{
-	uint64		big = pg_hton64((uint64) number);
-
-	append_field(out, &big, sizeof(big));
-}
-
-static void
 append_events(StringInfo out, const AuditDigest *digest)
 {
 	uint64	   *big = palloc(sizeof(uint64) * (Size) Max(digest->nevents, 1));
 
 	for (int i = 0; i < digest->nevents; i++)
 		big[i] = pg_hton64((uint64) digest->events[i]);
-	append_field(out, big, sizeof(uint64) * (size_t) digest->nevents);
+	put_field(out, big, sizeof(uint64) * (size_t) digest->nevents);
 	pfree(big);
 }
 
@@ -193,23 +176,23 @@ digest_append_bytes(const AuditDigest *digest, StringInfo out)
 {
 	const char *snapshot = digest->snapshot ? digest->snapshot : "";
 
-	appendBinaryStringInfo(out, "secrets/audit/digest/v1", sizeof("secrets/audit/digest/v1"));
-	append_int8(out, digest->number);
-	append_int8(out, digest->at);
-	append_int8(out, digest->lines);
-	append_int8(out, digest->unsigned_lines);
-	append_int8(out, digest->system_id);
-	append_int8(out, digest->database);
-	append_int8(out, digest->timeline);
-	append_int8(out, digest->key);
-	append_int8(out, digest->queue);
-	append_int8(out, digest->queue_at);
-	append_int8(out, digest->through);
-	append_field(out, digest_word(digest->kind), strlen(digest_word(digest->kind)));
-	append_field(out, digest->hash, HASH_LEN);
-	append_field(out, digest->parents, HASH_LEN * (size_t) digest->nparents);
+	put_bytes(out, "secrets/audit/digest/v1", sizeof("secrets/audit/digest/v1"));
+	put_int8(out, digest->number);
+	put_int8(out, digest->at);
+	put_int8(out, digest->lines);
+	put_int8(out, digest->unsigned_lines);
+	put_int8(out, digest->system_id);
+	put_int8(out, digest->database);
+	put_int8(out, digest->timeline);
+	put_int8(out, digest->key);
+	put_int8(out, digest->queue);
+	put_int8(out, digest->queue_at);
+	put_int8(out, digest->through);
+	put_field(out, digest_word(digest->kind), strlen(digest_word(digest->kind)));
+	put_field(out, digest->hash, HASH_LEN);
+	put_field(out, digest->parents, HASH_LEN * (size_t) digest->nparents);
 	append_events(out, digest);
-	append_field(out, snapshot, strlen(snapshot));
+	put_field(out, snapshot, strlen(snapshot));
 }
 
 static void

@@ -7,7 +7,6 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
-#include "port/pg_bswap.h"
 #include "utils/builtins.h"
 #include "utils/inet.h"
 #include "utils/datetime.h"
@@ -15,6 +14,7 @@
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
+#include "audit/bytes.h"
 #include "audit/event.h"
 #include "base/compat.h"
 #include "crypto/codec.h"
@@ -132,40 +132,6 @@ row_decode(HeapTuple tuple, TupleDesc desc, AuditRow *row)
 
 /* ---- bytes ---- */
 
-#define NULL_LENGTH 0xFFFFFFFFu
-
-/* Like appendBinaryStringInfo(), but for the zero byte at the end: this is most of what the worker does. */
-static inline void
-append(StringInfo out, const void *data, size_t len)
-{
-	if ((size_t) (out->maxlen - out->len) <= len)
-		enlargeStringInfo(out, (int) len);
-	memcpy(out->data + out->len, data, len);
-	out->len += (int) len;
-}
-
-static inline void
-append_length(StringInfo out, uint32 len)
-{
-	len = pg_hton32(len);
-	append(out, &len, sizeof(len));
-}
-
-static inline void
-append_field(StringInfo out, const void *data, size_t len)
-{
-	append_length(out, (uint32) len);
-	append(out, data, len);
-}
-
-static inline void
-append_int8(StringInfo out, int64 number)
-{
-	uint64		big = pg_hton64((uint64) number);
-
-	append_field(out, &big, sizeof(big));
-}
-
 static bool
 is_ascii(const char *text, size_t len)
 {
@@ -208,7 +174,7 @@ append_text(StringInfo out, const char *text, size_t len)
 {
 	const char *utf8 = to_utf8(text, &len);
 
-	append_field(out, utf8, len);
+	put_field(out, utf8, len);
 }
 
 /* Sessions come in runs: the same address again and again. */
@@ -249,7 +215,7 @@ append_column(const AuditRow *row, int column, StringInfo out)
 
 	if (row->nulls[column - 1])
 	{
-		append_length(out, NULL_LENGTH);
+		put_length(out, NULL_LENGTH);
 		return;
 	}
 	switch (column)
@@ -259,21 +225,21 @@ append_column(const AuditRow *row, int column, StringInfo out)
 		case EVENT_BATCH:
 		case EVENT_TXID:
 		case EVENT_VERSION:
-			append_int8(out, DatumGetInt64(value));
+			put_int8(out, DatumGetInt64(value));
 			break;
 		case EVENT_PID:
 		case EVENT_KEY:
-			append_int8(out, DatumGetInt32(value));
+			put_int8(out, DatumGetInt32(value));
 			break;
 		case EVENT_ID:
 		case EVENT_RULE:
-			append_field(out, DatumGetUUIDP(value)->data, UUID_LEN);
+			put_field(out, DatumGetUUIDP(value)->data, UUID_LEN);
 			break;
 		case EVENT_CLIENT_ADDR:
 			{
 				const char *address = address_text(value);
 
-				append_field(out, address, strlen(address));
+				put_field(out, address, strlen(address));
 				break;
 			}
 		case EVENT_DETAIL:
@@ -295,7 +261,7 @@ append_column(const AuditRow *row, int column, StringInfo out)
 void
 row_append_bytes(const AuditRow *row, StringInfo out)
 {
-	append(out, "secrets/audit/event/v1", sizeof("secrets/audit/event/v1"));
+	put_bytes(out, "secrets/audit/event/v1", sizeof("secrets/audit/event/v1"));
 	for (int column = 1; column < EVENT_MAC; column++)
 		append_column(row, column, out);
 }

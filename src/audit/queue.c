@@ -113,6 +113,17 @@ forget_processes(void)
 	}
 }
 
+static pg_crc32c
+checksum(const void *data, size_t len)
+{
+	pg_crc32c	crc;
+
+	INIT_CRC32C(crc);
+	COMP_CRC32C(crc, data, len);
+	FIN_CRC32C(crc);
+	return crc;
+}
+
 /* A slot that was reserved and not filled: its size is right, for it was there before the end moved. */
 static void
 close_torn_slots(Queue *queue)
@@ -128,7 +139,10 @@ close_torn_slots(Queue *queue)
 			queue->end = at;	/* cannot be; rather lose the rest than run wild */
 			break;
 		}
-		pg_atomic_write_u32(&slot->ready, 1);	/* the checksum says whether it is whole */
+		/* What lay there before may have been a whole line of the same length. */
+		if (pg_atomic_read_u32(&slot->ready) == 0 && slot->len <= slot->size - sizeof(Slot))
+			slot->crc = ~checksum(slot + 1, slot->len);
+		pg_atomic_write_u32(&slot->ready, 1);
 		at += slot->size;
 	}
 }
@@ -218,16 +232,32 @@ queue_of(Oid database)
 	return NULL;
 }
 
+/*
+ * Where no queue has been yet: what digests say of positions in the queue that
+ * this database had before, or that its template had, then lies behind.
+ */
+static uint64
+find_new_start(void)
+{
+	uint64		start = 0;
+
+	for (int i = 0; i < MAX_QUEUES; i++)
+		start = Max(start, queue_end(&mapping->queues[i]));
+	return (start / mapping->ring_size + 1) * mapping->ring_size;
+}
+
 /* Free, or of a database that has nothing to say now. */
 static bool
 try_claim(Queue *queue, bool unused_only)
 {
+	uint64		start = find_new_start();
 	bool		mine = false;
 
 	SpinLockAcquire(&queue->mutex);
 	if (!OidIsValid(queue->database) || (!unused_only && queue->end == queue->done && queue->post.pid == 0))
 	{
 		queue->database = MyDatabaseId;
+		queue->end = queue->done = start;
 		queue->head_number = 0;
 		queue->last_id = 0;
 		memset(&queue->post, 0, sizeof(Post));
@@ -267,17 +297,6 @@ queue_mine(void)
 }
 
 /* ---- lines ---- */
-
-static pg_crc32c
-checksum(const void *data, size_t len)
-{
-	pg_crc32c	crc;
-
-	INIT_CRC32C(crc);
-	COMP_CRC32C(crc, data, len);
-	FIN_CRC32C(crc);
-	return crc;
-}
 
 /* Under the mutex: ids ascend in the order of the queue. */
 static int64

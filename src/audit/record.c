@@ -46,9 +46,9 @@ static char *actor = NULL;
 static bool
 check_actor(char **value, void **extra, GucSource source)
 {
-	if (strlen(*value) < ACTOR_LEN)
+	if (strlen(*value) <= ACTOR_LEN)
 		return true;
-	GUC_check_errdetail("It is longer than %d bytes.", ACTOR_LEN - 1);
+	GUC_check_errdetail("It is longer than %d bytes.", ACTOR_LEN);
 	return false;
 }
 
@@ -72,7 +72,7 @@ define_settings(void)
 	DefineCustomStringVariable("secrets.actor",
 							   "For whom the application says that it acts.",
 							   "Recorded with each line of the audit, and never believed: the name of the "
-							   "application's own user, or of a request. Up to 127 bytes.",
+							   "application's own user, or of a request. Up to 128 bytes.",
 							   &actor, "", PGC_USERSET, 0, check_actor, NULL, NULL);
 }
 

@@ -75,12 +75,24 @@ ground_words(const GatePass *pass)
 	}
 }
 
+/* What was asked for without a name is told apart by what it needs. */
+static const char *
+needs_detail(const GatePass *pass)
+{
+	if (pass->granted || pass->name)
+		return NULL;
+	if (pass->privilege == PRIV_OPERATE)
+		return "{\"needs\": \"operate\"}";
+	return pass->privilege == PRIV_AUDIT ? "{\"needs\": \"audit\"}" : NULL;
+}
+
 static AuditRecord
 begin_record(const GatePass *pass, AuditOutcome outcome)
 {
 	return (AuditRecord) {
 		.action = actions[pass->privilege],.outcome = outcome,.role = pass->role,.name = pass->name,
-		.rule = pass->ground == GROUND_RULE ? &pass->rule : NULL,.reason = ground_words(pass)
+		.rule = pass->ground == GROUND_RULE ? &pass->rule : NULL,.reason = ground_words(pass),
+		.detail = needs_detail(pass)
 	};
 }
 
@@ -128,6 +140,15 @@ gate_record_listing(const char *pattern)
 	if (pass.granted)
 		gate_record(&pass, NULL, 0);
 	else
+		record_denial(&pass);
+}
+
+void
+gate_record_vain_search(Privilege privilege, const char *pattern)
+{
+	GatePass	pass = {.role = GetUserId(),.privilege = privilege,.name = pattern};
+
+	if (gate_scope(privilege)->n == 0)
 		record_denial(&pass);
 }
 

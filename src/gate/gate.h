@@ -36,6 +36,9 @@ extern void gate_record_failure(const GatePass *pass, const pg_uuid_t *id, int64
 /* A listing, of one name or of a pattern. */
 extern void gate_record_listing(const char *pattern);
 
+/* A search by whoever holds the privilege nowhere; of all others each name that is found says for itself. */
+extern void gate_record_vain_search(Privilege privilege, const char *pattern);
+
 /* Something done to the server, which must not fail for want of a record. */
 extern void gate_record_act(const GatePass *pass, bool seals, const char *reason);
 

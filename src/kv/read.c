@@ -354,6 +354,7 @@ kv_read_all(const char *pattern)
 	Secret		secret;
 
 	check_pattern(pattern);
+	gate_record_vain_search(PRIV_READ, pattern);
 	reading = begin_reading(true);
 	request.within = all_names();
 	request.snapshot = reading->snapshot;

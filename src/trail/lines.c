@@ -195,6 +195,20 @@ judge_lines(const LineReader *reader, const DigestRecord *digest)
 					   count_lines(digest->unsigned_lines), digest->number);
 }
 
+/*
+ * They are deleted piece by piece, after the digest that says so: what is still
+ * there must be signed.  Lines without a MAC went with the digest itself.
+ */
+static void
+judge_leftovers(LineReader *reader, const DigestRecord *digest)
+{
+	report_edited(reader, false);
+	if (reader->nunsigned > 0)
+		report_problem(reader->report, "inserted", reader->lines[0].at, NO_EVENT,
+					   "%s without a MAC under digest " INT64_FORMAT ", whose lines were old enough to go",
+					   count_lines(reader->nunsigned), digest->number);
+}
+
 void
 lines_check(LineReader *reader, const DigestRecord *digest)
 {
@@ -202,10 +216,8 @@ lines_check(LineReader *reader, const DigestRecord *digest)
 	read_lines(reader, digest);
 	if (digest->number > reader->gone)
 		judge_lines(reader, digest);
-	else if (reader->n > 0)
-		report_problem(reader->report, "inserted", reader->lines[0].at, sort_number(reader->lines[0].event_key),
-					   "%s under digest " INT64_FORMAT ", whose lines were removed when they were old enough; this is the first",
-					   count_lines(reader->n), digest->number);
+	else
+		judge_leftovers(reader, digest);
 	reader->before = digest->at;
 }
 
