@@ -15,9 +15,10 @@ ROOMS = base crypto box keyring store policy audit gate kv rules trail operate
 MODULE_big  = $(EXTENSION)
 OBJS        = src/secrets.o \
               $(foreach r,$(ROOMS),$(patsubst $(HERE)/%.c,%.o,$(sort $(wildcard $(HERE)/src/$(r)/*.c))))
-PG_CPPFLAGS = -I$(HERE)/src -DSECRETS_VERSION='"$(EXTVERSION)"'
+PG_CPPFLAGS = -I$(HERE)/src -I$(libpq_srcdir) -DSECRETS_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS   = -fvisibility=hidden -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare
 SHLIB_LINK  = -lcrypto
+SHLIB_LINK_INTERNAL = $(libpq)
 
 INSTALL_SQL = $(EXTENSION)--$(EXTVERSION).sql
 DATA_built  = $(INSTALL_SQL)

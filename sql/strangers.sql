@@ -178,7 +178,7 @@ RESET ROLE;
 SELECT count(*) FROM secrets.root_keys;
 -- Nor is a superuser to change through them what the functions change.
 BEGIN;
-SELECT * FROM pg_temp.look_all() l WHERE l LIKE 'secrets.%';
+SELECT regexp_replace(l, 'audit_log: read [0-9]+', 'audit_log: read N') FROM pg_temp.look_all() l WHERE l LIKE 'secrets.%';
 ROLLBACK;
 
 -- The way in that asks for no function: the inbox.

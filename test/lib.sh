@@ -157,7 +157,7 @@ find_config()
 # What building, installing and running the extension takes.
 install_postgres()
 {
-	install_packages gcc make libc6-dev libssl-dev openssl
+	install_packages gcc make libc6-dev libssl-dev libpq-dev openssl
 	find_config "$1" >/dev/null || install_packages "postgresql-$1" "postgresql-server-dev-$1"
 }
 

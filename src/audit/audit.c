@@ -9,6 +9,7 @@
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
+#include "audit/handover.h"
 #include "audit/internal.h"
 #include "audit/launch.h"
 
@@ -20,6 +21,7 @@ audit_init(void)
 	record_init();
 	change_init();
 	worker_init();
+	handover_init();
 }
 
 /* The worker cannot write now, and says why. */

@@ -63,6 +63,25 @@ ALTER TABLE secrets_catalog.last_read ENABLE ROW LEVEL SECURITY;
 REVOKE ALL ON TABLE secrets_catalog.last_read FROM PUBLIC;
 
 SELECT pg_catalog.pg_extension_config_dump('secrets_catalog.last_read', '');
+-- What came from standbys: up to which position of which queue of theirs it is in
+-- the log.  Not dumped: it means something in this cluster alone.
+CREATE TABLE secrets_catalog.audit_origin (
+	run pg_catalog.int8 NOT NULL,
+	database pg_catalog.int8 NOT NULL,
+	at pg_catalog.int8 NOT NULL,
+	key pg_catalog.int4 NOT NULL,
+	mac pg_catalog.bytea NOT NULL,
+	CONSTRAINT audit_origin_pkey PRIMARY KEY (run, database)
+) USING heap;
+COMMENT ON TABLE secrets_catalog.audit_origin IS 'how much of each standby''s queue is in the log';
+ALTER TABLE secrets_catalog.audit_origin ENABLE ROW LEVEL SECURITY;
+REVOKE ALL ON TABLE secrets_catalog.audit_origin FROM PUBLIC;
+
+CREATE FUNCTION secrets.receive_audit(packet pg_catalog.bytea) RETURNS pg_catalog.bytea
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'secrets_receive_audit';
+COMMENT ON FUNCTION secrets.receive_audit(pg_catalog.bytea)
+	IS 'for standbys of this server: takes their lines of the audit; accepts only what carries its MAC';
+
 SELECT pg_catalog.pg_extension_config_dump('secrets_catalog.audit_event', '');
 SELECT pg_catalog.pg_extension_config_dump('secrets_catalog.audit_digest', '');
 

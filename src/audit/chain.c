@@ -65,6 +65,7 @@ void
 chain_forget(void)
 {
 	loaded = false;
+	origin_forget();
 }
 
 bool
@@ -292,12 +293,12 @@ chain_has_open_changes(void)
 /* ---- where it goes on ---- */
 
 static void
-take_digest(const AuditDigest *digest, Link *link)
+take_digest(Queue *queue, const AuditDigest *digest, Link *link)
 {
 	link->number = digest->number;
 	memcpy(link->head, digest->head, HASH_LEN);
 	/* A copied database has its template's digests, of the same run but of another queue. */
-	link->queue_at = digest->queue == queue_run() && digest_is_from_here(digest) ? (uint64) digest->queue_at : 0;
+	link->queue_at = digest->queue == queue_identity(queue) && digest_is_from_here(digest) ? (uint64) digest->queue_at : 0;
 	set_snapshot(link, digest->snapshot);
 }
 
@@ -323,12 +324,14 @@ chain_load(Queue *queue, const AuditKey *key)
 	set_snapshot(&next, "");
 	if (found)
 	{
-		take_digest(&newest, &next);
+		take_digest(queue, &newest, &next);
 		queue_raise_id(queue, newest.number);
 	}
 	if (!here)
 		set_snapshot(&next, "");
 	next.queue_at = Max(next.queue_at, queue_done(queue));
+	/* This was a standby a moment ago: what the primary wrote of our queue came back with its WAL. */
+	next.queue_at = Max(next.queue_at, origin_find(queue_identity(queue)));
 	if (remembered && (!found || number > newest.number))
 	{
 		next.number = number;
@@ -352,6 +355,8 @@ write_line(const QueuedLine *line, size_t len, const AuditKey *key, AuditDigest 
 
 	if (!line_to_event(line, len, &event))
 		return false;			/* torn: whoever wrote it died, and was given nothing */
+	if (line->origin != 0 && !origin_advance(line->origin, (uint64) line->origin_at))
+		return false;			/* sent again, because the answer was lost */
 	event.batch = digest->number;
 	event_seal(&event, key, values, nulls, leaf);
 	add_leaf(hash, leaf);
@@ -393,6 +398,7 @@ chain_write_lines(Queue *queue, const AuditKey *key)
 	}
 	MemoryContextDelete(each);
 	rows_close(writer);
+	origin_write(key);
 	next.queue_at = at;
 	end_lines(hash, &digest);
 	if (digest.lines > 0)

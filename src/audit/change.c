@@ -171,11 +171,16 @@ audit_record_change(const AuditRecord *record)
 {
 	AuditEvent	event = {
 		.action = record->action,.outcome = record->outcome,.via = via,.name = record->name,
-		.version = record->version,.reason = record->reason,.detail = record->detail
+		.version = record->version,.reason = record->reason,.detail = record->detail,
+		.has_id = record->id != NULL,.has_rule = record->rule != NULL
 	};
 
 	if (!audit_has_home())
 		return;
+	if (record->id)
+		event.id = *record->id;
+	if (record->rule)
+		event.rule = *record->rule;
 	fill_who(&event, record->role);
 	write_event(&event);
 }

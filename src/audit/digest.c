@@ -7,6 +7,7 @@
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/json.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -216,8 +217,8 @@ digest_append_json(const AuditDigest *digest, StringInfo out)
 	appendStringInfoString(out, ",\"events\":[");
 	for (int i = 0; i < digest->nevents; i++)
 		appendStringInfo(out, i ? "," INT64_FORMAT : INT64_FORMAT, digest->events[i]);
-	/* digits, colons and commas */
-	appendStringInfo(out, "],\"snapshot\":\"%s\"", digest->snapshot ? digest->snapshot : "");
+	appendStringInfoString(out, "],\"snapshot\":");
+	escape_json(out, digest->snapshot ? digest->snapshot : "");	/* somebody may have edited it */
 	append_json_hex(out, "head", digest->head, HASH_LEN);
 	append_json_hex(out, "mac", digest->mac, AUDIT_MAC_LEN);
 	appendStringInfoChar(out, '}');

@@ -28,6 +28,16 @@ extern const char *audit_application_name(void);
 /* line has room for MAX_LINE bytes. */
 extern void line_from_event(const AuditEvent *event, QueuedLine *line);
 
+/*
+ * For a line from elsewhere.  NULL: it is in the queue, and ends at *until; all
+ * up to until is on disk.  Else why it is not, after 5 seconds.
+ */
+extern const char *record_queue_line(QueuedLine *line, uint64 *until);
+extern const char *record_wait_for_disk(uint64 until);
+
+/* A packet of a standby's: on disk when it returns, with the answer that proves it. */
+extern void audit_receive(const uint8 *bytes, size_t len, uint8 answer[HASH_LEN]);
+
 /* What the triggers on the catalogs do. */
 extern void audit_on_change(TriggerData *trigger);
 extern bool audit_has_home(void);
@@ -54,6 +64,16 @@ extern void event_seal(AuditEvent *event, const AuditKey *key, Datum *values, bo
 extern void digest_begin(Queue *queue, DigestKind kind, const AuditKey *key, AuditDigest *digest);
 extern void digest_write(const AuditKey *key, AuditDigest *digest);
 extern bool digest_is_from_here(const AuditDigest *digest);
+
+/* ---- how much of each standby's queue is in the log, in the worker ---- */
+
+/* Up to which position; 0: nothing. */
+extern uint64 origin_find(int64 run);
+
+/* False: that position was written before.  After the last in a transaction origin_write(); after a failure origin_forget(). */
+extern bool origin_advance(int64 run, uint64 at);
+extern void origin_write(const AuditKey *key);
+extern void origin_forget(void);
 
 /* ---- when each secret was read last, in the worker ---- */
 

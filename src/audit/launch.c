@@ -3,8 +3,10 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_database.h"
+#include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_database.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
 #include "miscadmin.h"
@@ -12,9 +14,12 @@
 #include "nodes/plannodes.h"
 #include "postmaster/bgworker.h"
 #include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "audit/launch.h"
+#include "base/catalog.h"
 #include "base/compat.h"
 
 #define START_AGAIN_AFTER	1000	/* milliseconds that one who was asked for has to come */
@@ -93,17 +98,25 @@ launch_worker(Queue *queue)
 	return post.pid != 0 || (post.started != 0 && post.kept_away_until <= GetCurrentTimestamp());
 }
 
-bool
-launch_is_wanted(void)
+/*
+ * Whoever had to go with lines in its queue comes back for them, though nobody
+ * reads there any more.  Not where it could not write them: that ends with a
+ * change, which asks by itself.
+ */
+void
+launch_others(const Queue *mine)
 {
 	for (int i = 0; i < MAX_QUEUES; i++)
 	{
 		Queue	   *queue = queue_number(i);
+		Post		post;
 
-		if (queue_depth(queue) > 0 && !queue_has_worker(queue))
-			return true;
+		if (queue == mine || queue_depth(queue) == 0 || queue_has_worker(queue))
+			continue;
+		queue_get_post(queue, &post);
+		if (!post.holding)
+			(void) launch_worker(queue);
 	}
-	return false;
 }
 
 /* ---- being in nobody's way ---- */
@@ -154,6 +167,30 @@ send_away(Queue *queue)
 	}
 }
 
+/* Who is refused anyway shall not disturb anybody. */
+static bool
+may_want(Oid database, Node *command)
+{
+	HeapTuple	tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(database));
+	HeapTuple	role;
+	bool		may;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	may = has_privs_of_role(GetUserId(), ((Form_pg_database) GETSTRUCT(tuple))->datdba);
+	if (IsA(command, CreatedbStmt))
+	{
+		may = may || ((Form_pg_database) GETSTRUCT(tuple))->datistemplate;
+		role = SearchSysCache1(AUTHOID, ObjectIdGetDatum(GetUserId()));
+		may = may && HeapTupleIsValid(role)
+			&& (superuser() || ((Form_pg_authid) GETSTRUCT(role))->rolcreatedb);
+		if (HeapTupleIsValid(role))
+			ReleaseSysCache(role);
+	}
+	ReleaseSysCache(tuple);
+	return may;
+}
+
 static void
 run_utility(PlannedStmt *statement, const char *query, bool read_only_tree, ProcessUtilityContext context,
 			ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
@@ -163,28 +200,59 @@ run_utility(PlannedStmt *statement, const char *query, bool read_only_tree, Proc
 	run(statement, query, read_only_tree, context, params, environment, dest, completion);
 }
 
+/* Whose lines they are nobody knows any more: the worker looks. */
+static void
+tell_of_prepared(void)
+{
+	Queue	   *queue = queue_mine();
+
+	if (queue == NULL)
+		return;
+	queue_tell_change(queue);
+	if (launch_worker(queue))
+		queue_wake(queue);
+}
+
+static bool
+commits_prepared(Node *command)
+{
+	return IsA(command, TransactionStmt) && ((TransactionStmt *) command)->kind == TRANS_STMT_COMMIT_PREPARED
+		&& OidIsValid(catalog_oid_or_none(CATALOG_AUDIT_EVENT));
+}
+
 static void
 on_utility(PlannedStmt *statement, const char *query, bool read_only_tree, ProcessUtilityContext context,
 		   ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
 {
-	Oid			database = IsTransactionState() ? wanted_database(statement->utilityStmt) : InvalidOid;
+	Node	   *command = statement->utilityStmt;
+	Oid			database = IsTransactionState() ? wanted_database(command) : InvalidOid;
 	Queue	   *queue = OidIsValid(database) ? queue_of(database) : NULL;
+	bool		prepared = IsTransactionState() && commits_prepared(command);
+	volatile bool comes_back;
 
-	if (queue == NULL)
+	if (queue == NULL || !may_want(database, command))
 	{
 		run_utility(statement, query, read_only_tree, context, params, environment, dest, completion);
+		if (prepared)
+			tell_of_prepared();
 		return;
 	}
+	comes_back = queue_has_worker(queue);
 	PG_TRY();
 	{
 		send_away(queue);
 		run_utility(statement, query, read_only_tree, context, params, environment, dest, completion);
-		if (nodeTag(statement->utilityStmt) == T_DropdbStmt)
+		if (IsA(command, DropdbStmt))
+		{
 			queue_forget(queue);
+			comes_back = false;
+		}
 	}
 	PG_FINALLY();
 	{
 		queue_keep_away(queue, 0);
+		if (comes_back)
+			(void) launch_worker(queue);
 	}
 	PG_END_TRY();
 }

@@ -16,7 +16,7 @@ extern void launch_init(void);
 /* True: there is one, or one was asked for a moment ago and will come. */
 extern bool launch_worker(Queue *queue);
 
-/* Whether some database waits for a worker and has none: who is idle should go. */
-extern bool launch_is_wanted(void);
+/* Those for the queues of others that have lines and no worker. */
+extern void launch_others(const Queue *mine);
 
 #endif

@@ -205,6 +205,12 @@ queue_run(void)
 	return mapping ? mapping->run : 0;
 }
 
+int64
+queue_identity(const Queue *queue)
+{
+	return mapping->run ^ queue_index(queue);
+}
+
 Queue *
 queue_number(int i)
 {
@@ -343,6 +349,8 @@ reserve(Queue *queue, QueuedLine *line, uint64 *until)
 {
 	uint32		size = ALIGN_SLOT(sizeof(Slot) + line->len);
 	Slot	   *slot = NULL;
+	/* One from a standby is as old as it may be; here it begins to wait now. */
+	TimestampTz now = line->origin != 0 ? GetCurrentTimestamp() : line->at;
 	uint64		at;
 	Size		left;
 
@@ -357,12 +365,13 @@ reserve(Queue *queue, QueuedLine *line, uint64 *until)
 			open_slot(queue, queue->end, (uint32) left, 0, 1);
 		open_slot(queue, at, size, line->len, 0);
 		slot = (Slot *) (ring_of(queue) + at % mapping->ring_size);
-		line->event_id = next_id(queue, line->at);
+		line->event_id = next_id(queue, now);
 		if (queue->end == queue->done)
-			queue->oldest = line->at;
+			queue->oldest = now;
 		queue->lines++;
+		*until = at + size;
+		pg_write_barrier();		/* who is killed here has left slots of the right size */
 		queue->end = at + size;
-		*until = queue->end;
 	}
 	SpinLockRelease(&queue->mutex);
 	return slot;

@@ -107,6 +107,9 @@ extern void queue_forget(Queue *queue);
 /* The mapping's life: positions mean something within one run. */
 extern int64 queue_run(void);
 
+/* Of one queue in one run: whose positions only grow, whatever databases it serves. */
+extern int64 queue_identity(const Queue *queue);
+
 /* ---- what the worker and the others tell each other ---- */
 
 /*

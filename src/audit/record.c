@@ -7,12 +7,15 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "storage/ipc.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/inet.h"
 #include "utils/inval.h"
+#include "utils/memutils.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
@@ -145,11 +148,15 @@ audit_application_name(void)
 	return application_name && application_name[0] ? application_name : NULL;
 }
 
+static void log_what_is_left(int code, Datum arg);
+
 void
 record_init(void)
 {
 	define_settings();
 	CacheRegisterSyscacheCallback(AUTHOID, forget_roles, (Datum) 0);
+	if (process_shared_preload_libraries_in_progress)
+		on_proc_exit(log_what_is_left, (Datum) 0);
 }
 
 /* ---- the line ---- */
@@ -242,6 +249,41 @@ log_event(const AuditEvent *event, const char *why)
 	pfree(json.data);
 }
 
+static void
+log_queue(Queue *queue)
+{
+	MemoryContext each = AllocSetContextCreate(TopMemoryContext, "secrets audit, one line", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(each);
+	uint64		at = queue_done(queue);
+	uint64		end = queue_end(queue);
+	const QueuedLine *line;
+	AuditEvent	event;
+	size_t		len;
+
+	while ((line = queue_peek(queue, &at, end, &len)) != NULL)
+	{
+		if (line_to_event(line, len, &event))
+			log_event(&event, "the server stopped before it was known to be written");
+		MemoryContextReset(each);
+	}
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(each);
+}
+
+/*
+ * In the postmaster, when nobody else is left: what could not be written or
+ * handed over is in memory only.
+ */
+static void
+log_what_is_left(int code, Datum arg)
+{
+	if (MyProcPid != PostmasterPid)
+		return;
+	for (int i = 0; queue_run() != 0 && i < MAX_QUEUES; i++)
+		if (queue_depth(queue_number(i)) > 0)
+			log_queue(queue_number(i));
+}
+
 void
 audit_log_line(const AuditRecord *record)
 {
@@ -275,6 +317,9 @@ find_trouble(Queue *queue, bool wait_for_disk, char trouble[sizeof(((Post *) 0)-
 	oldest = queue_oldest(queue);
 	if (!launch_worker(queue))
 		return "no background worker can be started";
+	/* Until its queue is full a standby does without the primary. */
+	if (!wait_for_disk && RecoveryInProgress())
+		return NULL;
 	if (oldest == 0 || GetCurrentTimestamp() - oldest < LONGEST_LAG * INT64CONST(1000))
 		return NULL;
 	queue_get_post(queue, &post);
@@ -347,12 +392,46 @@ wait_for_disk(Waiting *waiting, uint64 until)
 	return NULL;
 }
 
+const char *
+record_queue_line(QueuedLine *line, uint64 *until)
+{
+	Waiting		waiting = {.queue = queue_mine()};
+	const char *why = push(&waiting, line, true, until);
+
+	if (waiting.until != 0)
+		queue_end_sleep();
+	return why;
+}
+
+const char *
+record_wait_for_disk(uint64 until)
+{
+	Waiting		waiting = {.queue = queue_mine()};
+	const char *why = wait_for_disk(&waiting, until);
+
+	if (waiting.until != 0)
+		queue_end_sleep();
+	return why;
+}
+
 /* What gives no value away need not be on disk before. */
 static bool
 is_durable(const AuditRecord *record)
 {
 	return mode == AUDIT_DURABLE && !record->optional && record->action != ACTION_LIST
 		&& (record->outcome == OUTCOME_ALLOWED || record->outcome == OUTCOME_STARTED);
+}
+
+/* Single-user mode has no worker and nobody else: what is given away is written here and now. */
+static void
+record_alone(const AuditRecord *record, const AuditEvent *event)
+{
+	bool		given = record->outcome == OUTCOME_ALLOWED || record->outcome == OUTCOME_STARTED;
+
+	if (given && audit_has_home() && !XactReadOnly)
+		audit_record_change(record);
+	else
+		log_event(event, "there is no worker in single-user mode");
 }
 
 void
@@ -370,6 +449,11 @@ audit_record(const AuditRecord *record)
 	const char *why;
 
 	fill_event(record, &event);
+	if (!IsUnderPostmaster)
+	{
+		record_alone(record, &event);
+		return;
+	}
 	if (queue_run() == 0 && record->outcome != OUTCOME_ALLOWED && record->outcome != OUTCOME_STARTED)
 	{
 		log_event(&event, "secrets is not in shared_preload_libraries");

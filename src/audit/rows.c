@@ -233,7 +233,7 @@ digest_begin(Queue *queue, DigestKind kind, const AuditKey *key, AuditDigest *di
 	digest->at = GetCurrentTimestamp();
 	digest->number = queue_next_id(queue, digest->at);
 	digest->key = (int) key->version;
-	digest->queue = queue_run();
+	digest->queue = queue_identity(queue);
 	digest->queue_at = (int64) queue_done(queue);
 	digest->snapshot = "";
 	say_where(digest);

@@ -25,6 +25,7 @@
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
+#include "audit/handover.h"
 #include "audit/internal.h"
 #include "audit/launch.h"
 #include "base/compat.h"
@@ -46,11 +47,13 @@ static int	retention = 0;		/* seconds; 0: for ever */
 static Queue *queue = NULL;
 static MemoryContext work_memory = NULL;
 static uint32 seen_changes = 0;
+static bool has_looked = false;	/* for changes; of those from before we came nobody tells us */
 static bool has_open_changes = false;
 static TimestampTz last_cover = 0;
 static TimestampTz last_prune = 0;
 static TimestampTz last_lastread = 0;
 static TimestampTz last_work = 0;
+static bool was_standby = false;
 static TimestampTz last_logged = 0;
 static int64 logged_number = 0;
 
@@ -73,7 +76,7 @@ begin(void)
 	StartTransactionCommand();
 	/* One state, from the first look on; and nobody's default stops us from writing. */
 	XactIsoLevel = XACT_REPEATABLE_READ;
-	XactReadOnly = false;
+	XactReadOnly = TransactionStartedDuringRecovery();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	MemoryContextSwitchTo(work_memory);
 }
@@ -116,7 +119,7 @@ find_key(AuditKey *key)
 static bool
 must_cover(TimestampTz now, bool asked)
 {
-	if (asked)
+	if (asked || !has_looked)
 		return true;
 	if (seen_changes == queue_changes(queue) && !has_open_changes)
 		return false;
@@ -130,6 +133,7 @@ cover(const AuditKey *key)
 	if (chain_cover_changes(queue, key))
 		last_work = GetCurrentTimestamp();
 	has_open_changes = chain_has_open_changes();
+	has_looked = true;
 	last_cover = GetCurrentTimestamp();
 }
 
@@ -220,6 +224,80 @@ log_head(bool now)
 	logged_number = number;
 }
 
+/* Until it can be done, or the queue is full, lines stay: reads go on. */
+static State
+hand_over(bool *more)
+{
+	AuditKey	key;
+	State		state;
+	bool		ready = false;
+	const char *why;
+
+	begin();
+	state = find_key(&key);
+	if (state == STATE_READY)
+		ready = handover_prepare(queue, &key);
+	commit(false);
+	*more = false;
+	if (!ready)
+		return state;
+	last_work = GetCurrentTimestamp();
+	why = handover_send(queue);
+	*more = why == NULL && queue_depth(queue) > 0;
+	queue_set_trouble(queue, why ? why : "");
+	return state;
+}
+
+static const char *
+describe_state(State state)
+{
+	switch (state)
+	{
+		case STATE_SEALED:
+			return "secrets is sealed";
+		case STATE_HOLDING:
+			return "this database was restored, or is new: its first change, or secrets.unseal(), begins the log";
+		default:
+			return "";
+	}
+}
+
+/* False: leave, for good. */
+static bool
+work_on_standby(bool *more)
+{
+	State		state;
+
+	was_standby = true;
+	*more = false;
+	if (queue_depth(queue) == 0)
+	{
+		handover_rest();
+		return true;
+	}
+	if (handover_is_early())
+		return true;
+	state = hand_over(more);
+	if (state == STATE_GONE)
+	{
+		queue_forget(queue);
+		return false;
+	}
+	queue_set_holding(queue, state == STATE_HOLDING);
+	if (state != STATE_READY)
+		queue_set_trouble(queue, describe_state(state));
+	return true;
+}
+
+/* Promoted: what is left is written here. */
+static void
+stop_being_standby(void)
+{
+	was_standby = false;
+	handover_end();
+	chain_forget();
+}
+
 /* False: leave, for good. */
 static bool
 work(bool *more)
@@ -228,6 +306,10 @@ work(bool *more)
 	bool		is_asked = asked != queue_rounds(queue);
 	State		state;
 
+	if (RecoveryInProgress())
+		return work_on_standby(more);
+	if (was_standby)
+		stop_being_standby();
 	do
 	{
 		state = write_queued(more);
@@ -236,14 +318,16 @@ work(bool *more)
 	if (state == STATE_GONE)
 	{
 		queue_forget(queue);
+		seen_changes = queue_changes(queue);
 		return false;
 	}
 	queue_set_holding(queue, state == STATE_HOLDING);
-	queue_set_trouble(queue, state == STATE_SEALED ? "secrets is sealed"
-					  : state == STATE_HOLDING ? "this database was restored, or is new: its first change, or "
-					  "secrets.unseal(), begins the log" : "");
+	queue_set_trouble(queue, describe_state(state));
 	if (state == STATE_READY)
+	{
 		look_for_changes(is_asked);
+		launch_others(queue);
+	}
 	if (is_asked)
 		queue_end_round(queue, asked);
 	log_head(false);
@@ -300,6 +384,7 @@ clean_up(void)
 	MemoryContextSwitchTo(TopMemoryContext);
 	MemoryContextReset(work_memory);
 	chain_forget();
+	handover_end();
 	queue_set_trouble(queue, describe(sqlstate));
 	RESUME_INTERRUPTS();
 	return sqlstate;
@@ -307,23 +392,33 @@ clean_up(void)
 
 /* ---- its life ---- */
 
+/* What it may not write yet keeps nobody here: who ends that starts a worker. */
+static bool
+has_work(const Post *post)
+{
+	return (queue_depth(queue) > 0 && !post->holding) || seen_changes != queue_changes(queue);
+}
+
+/* What came while we were at the door is not left to the next who reads. */
 static void
 leave_post(int code, Datum arg)
 {
+	Post		post;
+	bool		left_over;
+
+	queue_get_post(queue, &post);
+	left_over = code == 0 && has_looked && !post.leave && has_work(&post);
 	queue_leave_post(queue);
+	if (left_over)
+		(void) launch_worker(queue);
 }
 
 static bool
-has_nothing_to_do(void)
+has_nothing_to_do(const Post *post)
 {
-	TimestampTz now = GetCurrentTimestamp();
-	Post		post;
-
-	queue_get_post(queue, &post);
-	/* What it may not write yet keeps nobody here: who ends that starts a worker. */
-	if ((queue_depth(queue) > 0 && !post.holding) || chain_is_pruning() || lastread_is_due() || has_open_changes || seen_changes != queue_changes(queue))
+	if (has_work(post) || chain_is_pruning() || lastread_is_due() || has_open_changes)
 		return false;
-	return TimestampDifferenceExceeds(last_work, now, LEAVE_AFTER);
+	return TimestampDifferenceExceeds(last_work, GetCurrentTimestamp(), LEAVE_AFTER);
 }
 
 /* Asked to, or others wait for a place and it has nothing in hand. */
@@ -333,7 +428,7 @@ should_leave(void)
 	Post		post;
 
 	queue_get_post(queue, &post);
-	return post.leave || has_nothing_to_do();
+	return post.leave || has_nothing_to_do(&post);
 }
 
 static void

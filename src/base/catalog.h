@@ -36,6 +36,8 @@ typedef enum Catalog
 	CATALOG_AUDIT_EVENT_CHANGE, /* index on the transactions of what came with changes */
 	CATALOG_AUDIT_DIGEST,
 	CATALOG_AUDIT_DIGEST_PKEY,
+	CATALOG_AUDIT_ORIGIN,
+	CATALOG_AUDIT_ORIGIN_PKEY,
 	CATALOG_LAST_READ,
 	CATALOG_LAST_READ_PKEY,
 	CATALOG_AUDIT_LISTED,		/* foreign table: what secrets.audit_log shows */

@@ -40,7 +40,8 @@ log_open(Log *log, int timeout)
 {
 	log->before = log_take_snapshot();
 	log->is_flushed = audit_flush(timeout);
-	log->has_memory_head = audit_get_memory_head(&log->memory_number, log->memory_head);
+	/* What a parallel worker sees may be older than that. */
+	log->has_memory_head = !IsInParallelMode() && audit_get_memory_head(&log->memory_number, log->memory_head);
 	log->snapshot = log_take_snapshot();
 	log->events = log_open_events();
 	log->digests = audit_open_table(CATALOG_AUDIT_DIGEST, AccessShareLock);

@@ -111,6 +111,9 @@ like(single(q{SELECT state FROM secrets.status()}), qr/state = "ready"/, 'single
 like(single(q{SELECT secrets.seal()} . "\n" . q{SELECT secrets.get('a')}), qr/secrets is sealed/, 'single-user mode: seal');
 $node->start;
 is(value($node, q{SELECT secrets.get('single')}), 'put there', 'and what it put is there afterwards');
+is(value($node, q{SELECT string_agg(action || ' ' || name, ', ' ORDER BY event_id) FROM (SELECT * FROM secrets.audit_log
+	WHERE action IN ('read', 'write') AND application_name IS NULL ORDER BY event_id DESC LIMIT 2) l}), 'read a, write single', 'and in the log');
+is(value($node, 'SELECT count(*) FROM secrets.verify_audit()'), 0, 'which is whole, after all of this');
 
 # ---- memory: who can read it ----
 

@@ -224,6 +224,7 @@ sub failures
 		ok(!$result->{ok} && $result->{err} =~ /ERROR:/, "$round: $name: fails") or diag($result->{err});
 		unlike($result->{err}, qr/CANARY|portal .*with parameters/i, "$round: $name: nothing of it in what the client is told");
 		is($states[-1], $state, "$round: $name: $state");
+		as_a_name($round, $variables{v}) if $name eq 'value as name, absent';
 	}
 	# COPY quotes the line that it is at.
 	open $data, '>', $node->basedir . '/data' or die $!;
@@ -232,6 +233,17 @@ sub failures
 	my $result = run_sql($node, '\\copy secrets.inbox(name, value) from ' . $node->basedir . '/data');
 	is($result->{state}, '22023', "$round: \\copy of a bad name: 22023");
 	unlike($result->{err}, qr/CANARY/, "$round: nothing of the line in what the client is told");
+	return;
+}
+
+# What could be a name, and was asked for as one, stands as a name in the audit, and nowhere else.
+sub as_a_name
+{
+	my ($round, $canary) = @_;
+
+	delete @canaries{ grep { $canaries{$_} eq $canary } keys %canaries };
+	is_deeply([ files_with($logs, $canary) ], [], "$round: a name that is none is in no log");
+	is(value($node, "SELECT outcome, reason FROM secrets.audit_log WHERE name = '$canary'"), 'failed|no such secret', 'but in the audit');
 	return;
 }
 

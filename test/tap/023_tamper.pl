@@ -310,7 +310,7 @@ act_for_good('a digest edited', "UPDATE $digest SET at = at + interval '1 second
 act_for_good('a digest deleted', "DELETE FROM $digest WHERE number = (SELECT number FROM $digest WHERE kind = 'reads' ORDER BY number LIMIT 1)", 'chain inserted');
 act_for_good('a digest twice', "ALTER TABLE $digest DROP CONSTRAINT audit_digest_pkey; INSERT INTO $digest SELECT * FROM $digest LIMIT 1", 'chain');
 act_for_good('all lines', "TRUNCATE $event", 'deleted');
-act_for_good('all digests', "TRUNCATE $digest", 'inserted shortened uncovered');
+act_for_good('all digests', "TRUNCATE $digest", 'inserted shortened(?: uncovered)?');
 act_for_good('NOT NULL dropped', join(';', map { "ALTER TABLE $digest ALTER $_ DROP NOT NULL" } qw(at lines unsigned_lines system_id database timeline key kind hash parents head mac))
 	. "; UPDATE $digest SET at = NULL, lines = NULL, unsigned_lines = NULL, system_id = NULL, database = NULL, timeline = NULL, key = NULL, kind = NULL, hash = NULL, parents = NULL, head = NULL, mac = NULL",
 	'chain digest inserted.*');
@@ -370,6 +370,7 @@ BEGIN
 		IF i % 7 = 0 THEN PERFORM secrets.put('load/$n/' || i % 5, 'v'); END IF;
 		IF i % 11 = 0 THEN PERFORM secrets.delete('load/$n/0') FROM secrets.secrets WHERE name = 'load/$n/0'; END IF;
 		IF i % 3 = 0 THEN ROLLBACK; ELSE COMMIT; END IF;
+		IF i % 20 = 0 THEN PERFORM pg_sleep(0.01); END IF;
 		EXIT WHEN clock_timestamp() > until;
 	END LOOP;
 END \$\$

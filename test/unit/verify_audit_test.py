@@ -279,7 +279,9 @@ def test_order(log):
         elif at > 0:
             damaged("without digest %d" % at, less, "")
             damaged("digest %d twice" % at, more, "twice")
-    damaged("the lines that were removed, without saying so", log[:RETENTION], "are missing")
+    damaged("the lines that were removed, without saying so", log[:RETENTION], "covers 2 lines, and 0 are there")
+    whole("one of them still there", log[:OPEN] + [make_line(12, 15)] + log[OPEN:])
+    damaged("and one too many", log[:OPEN] + [make_line(12, 15), make_line(13, 15), make_line(14, 15)] + log[OPEN:], "covers 2 lines, and 3 are there")
     swapped = list(log)
     swapped[READS + 1], swapped[READS + 2] = log[READS + 2], log[READS + 1]
     damaged("two lines exchanged", swapped, "out of order")

@@ -21,7 +21,7 @@ use Time::HiRes ();
 our @EXPORT = qw(
   soak new_key write_key root_id new_node set_root_key configure
   run_sql refused refused_note value status state_is log_since wait_for
-  forms_of files_with open_session open_client answer_of send_all receive_all follows numbers
+  forms_of files_with full_disk open_session open_client answer_of send_all receive_all follows numbers
 );
 
 # The long forms of the suites.
@@ -255,6 +255,76 @@ sub open_client
 	return $self;
 }
 
+# ---- a disk that is full when we say so ----
+
+# A real full disk needs a file system of one's own, and so root.  Here the
+# server's calls that make a file longer fail with ENOSPC while a flag file is
+# there: by a few lines of C that are loaded in front of the C library.
+# undef: there is no compiler.
+sub full_disk
+{
+	my ($node) = @_;
+	my $shim = $node->basedir . '/full.so';
+
+	open my $source, '>', "$shim.c" or die $!;
+	print $source <<'END';
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static int
+is_full(int fd, off_t end)
+{
+	const char *flag = getenv("FULL_FLAG");
+	struct stat st;
+
+	return flag && access(flag, F_OK) == 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && end > st.st_size;
+}
+
+#define NEXT(type, name, ...) (*(type (*) (__VA_ARGS__)) dlsym(RTLD_NEXT, name))
+
+static ssize_t
+total(const struct iovec *v, int n)
+{
+	ssize_t		sum = 0;
+
+	for (int i = 0; i < n; i++)
+		sum += v[i].iov_len;
+	return sum;
+}
+
+#define PWRITE(f) \
+ssize_t f(int fd, const void *p, size_t n, off_t at) \
+{ \
+	if (is_full(fd, at + n)) { errno = ENOSPC; return -1; } \
+	return NEXT(ssize_t, #f, int, const void *, size_t, off_t)(fd, p, n, at); \
+}
+#define PWRITEV(f) \
+ssize_t f(int fd, const struct iovec *v, int n, off_t at) \
+{ \
+	if (is_full(fd, at + total(v, n))) { errno = ENOSPC; return -1; } \
+	return NEXT(ssize_t, #f, int, const struct iovec *, int, off_t)(fd, v, n, at); \
+}
+#define FALLOCATE(f) \
+int f(int fd, off_t at, off_t n) \
+{ \
+	if (is_full(fd, at + n)) return ENOSPC; \
+	return NEXT(int, #f, int, off_t, off_t)(fd, at, n); \
+}
+PWRITE(pwrite) PWRITE(pwrite64) PWRITEV(pwritev) PWRITEV(pwritev64) FALLOCATE(posix_fallocate) FALLOCATE(posix_fallocate64)
+END
+	close $source;
+	# Without _FILE_OFFSET_BITS on purpose: the names with and without 64 are told apart by hand.
+	my $cc = $ENV{CC} || 'cc';
+	return undef if system("$cc -w -shared -fPIC -o $shim $shim.c -ldl >/dev/null 2>&1") != 0;
+	return bless { node => $node, shim => $shim, flag => $node->basedir . '/full' }, 'SecretsTest::Disk';
+}
+
 # ---- those who read while others change what they may ----
 
 # A reader: { name, client, send: what it asks, given the client }.
@@ -291,6 +361,20 @@ sub follows
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	return is_deeply(\%stale, {}, "$what: no stale answer in $asked");
 }
+
+package SecretsTest::Disk;
+
+sub start
+{
+	my ($self) = @_;
+	local $ENV{LD_PRELOAD} = $self->{shim};
+	local $ENV{FULL_FLAG} = $self->{flag};
+
+	return $self->{node}->start;
+}
+
+sub full { my ($self) = @_; PostgreSQL::Test::Utils::append_to_file($self->{flag}, 'x'); return; }
+sub free { my ($self) = @_; unlink $self->{flag}; return; }
 
 package SecretsTest::Session;
 
