@@ -21,6 +21,7 @@ SELECT CASE effect WHEN 'deny' THEN secrets.undeny('all', pattern, grantee) ELSE
 	FROM secrets.grants WHERE pattern LIKE 'tour/%' \g /dev/null
 DROP ROLE IF EXISTS tour_app, tour_team;
 RESET client_min_messages;
+SELECT coalesce(max(event_id), 0) AS begun FROM secrets.audit_log \gset
 
 \echo
 \echo '=== Is it ready?'
@@ -208,6 +209,49 @@ SELECT secrets.can('read', 'tour/app/token', 'tour_app');
 SELECT secrets.grant('read', 'tour/nothing/*', 'public') AS rule;
 SELECT problem, pattern, grantee, advice FROM secrets.lint() WHERE pattern LIKE 'tour/%';
 SELECT secrets.revoke('all', 'tour/nothing/*', 'public');
+
+\echo '=== Who did'
+\echo 'Every read, refusal and change is a line of the audit: here, all that tour_app did.'
+\echo 'The rule that decided is for auditors to see; whoever is refused does not learn it.'
+\echo
+SELECT action, name, version, outcome, coalesce(reason, 'rule ' || left(detail->>'rule', 8) || '...') AS why
+	FROM secrets.audit_log WHERE role = 'tour_app' AND event_id > :begun ORDER BY event_id;
+\set check '(SELECT count(*) = 3 FROM secrets.audit_log WHERE role = ''tour_app'' AND outcome = ''denied'' AND event_id > :begun)'
+\i :hold
+\echo 'A read that is rolled back has been a read.  And whoever acts for somebody may say for whom.'
+\echo
+SET secrets.actor = 'alice@example.com';
+BEGIN;
+SELECT secrets.get('tour/db/password');
+ROLLBACK;
+RESET secrets.actor;
+SELECT action, name, outcome, role, actor FROM secrets.audit_log WHERE actor = 'alice@example.com' AND event_id > :begun;
+\set check '(SELECT count(*) = 1 FROM secrets.audit_log WHERE actor = ''alice@example.com'' AND event_id > :begun)'
+\i :hold
+\echo 'Who read what, and when was each secret read last?'
+\echo
+SELECT name, count(*) AS reads, string_agg(DISTINCT role, ', ') AS readers FROM secrets.audit_log
+	WHERE action = 'read' AND outcome = 'allowed' AND event_id > :begun GROUP BY name ORDER BY name;
+SELECT name, now() - last_read_at < interval '1 hour' AS within_the_hour FROM secrets.secrets WHERE name LIKE 'tour/%' ORDER BY name;
+
+\echo '=== Is the log whole?'
+\echo 'No rows: it is.  The head is a line to keep elsewhere: it stands for all that is in the log by now.'
+\echo
+SELECT kind, problem FROM secrets.verify_audit();
+SELECT secrets.audit_head();
+\set check '(SELECT count(*) = 0 FROM secrets.verify_audit())'
+\i :hold
+\echo 'A superuser, who can switch triggers off, wants refusals to be forgotten.  It shows (and is undone here):'
+\echo
+BEGIN;
+ALTER TABLE secrets_catalog.audit_event DISABLE TRIGGER ALL;
+DELETE FROM secrets_catalog.audit_event WHERE role = 'tour_app' AND outcome = 'denied' AND event_id > :begun;
+SELECT kind, regexp_replace(problem, '[0-9]{12,}', '...', 'g') AS problem FROM secrets.verify_audit();
+\set check '(SELECT bool_and(kind = ''deleted'') FROM secrets.verify_audit())'
+\i :hold
+ROLLBACK;
+\echo 'Without a server: psql -AtXc ''SELECT secrets.export_audit()'' | tools/verify-audit'
+\echo
 
 \echo '=== A new master key'
 \echo 'The root key wraps master keys, and they seal the values.  Every value moves to the new one, while everybody works on.'

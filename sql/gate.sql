@@ -117,7 +117,8 @@ INSERT INTO gate_test.verb (verb, needs, call) VALUES
 	('root_keys', 'operate', $$(SELECT nullif(count(*), 0) FROM secrets.root_keys)$$), ('status', 'operate', $$(SELECT state FROM secrets.status())$$),
 	('add_root_key', '', $$secrets.add_root_key('file:/no/such/file')$$), ('drop_root_key', '', $$secrets.drop_root_key('0000000000000000')$$),
 	('audit_log', 'audit', $$(SELECT nullif(count(*), 0) FROM secrets.audit_log WHERE name = 'g/gone')$$), ('verify_audit', '', $$(SELECT count(*) FROM secrets.verify_audit())$$),
-	('audit_head', '', $$left(secrets.audit_head(), 12)$$), ('export_audit', '', $$(SELECT nullif(count(*), 0) FROM secrets.export_audit())$$);
+	('audit_head', '', $$left(secrets.audit_head(), 12)$$), ('export_audit', '', $$(SELECT nullif(count(*), 0) FROM secrets.export_audit())$$),
+	('receive_audit', '', $$secrets.receive_audit('\x00')$$);
 -- No function is forgotten.
 SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'secrets'::regnamespace AND p.prokind = 'f' AND NOT EXISTS (SELECT FROM gate_test.verb v WHERE v.call ~ ('secrets\.' || p.proname || '\(')) ORDER BY 1;
 CREATE FUNCTION gate_test.inbox(name text) RETURNS void LANGUAGE plpgsql AS $$BEGIN INSERT INTO secrets.inbox (name, value) VALUES (name, 'v'); END$$;
@@ -208,7 +209,7 @@ BEGIN READ ONLY;
 SET LOCAL ROLE gate_read;
 SELECT pg_temp.state($$secrets.get('g/a')$$), pg_temp.state($$secrets.put('g/a', 'canary')$$), pg_temp.state($$secrets.delete('g/a')$$);
 ROLLBACK;
--- While sealed: 58000, but only for who may.
+-- While sealed: 58000, but only for who may.  (receive_audit() asks for a key, not for a privilege.)
 SELECT secrets.seal();
 SELECT o, string_agg(verb, ', ' ORDER BY n) FROM gate_test.verb, pg_temp.outcome('gate_all', call, 'g/a') o WHERE verb NOT IN ('seal', 'unseal') GROUP BY o ORDER BY o;
 SELECT o, count(*), string_agg(verb, ', ' ORDER BY n) FILTER (WHERE o <> '42501') FROM gate_test.verb, pg_temp.outcome('gate_stranger', call, 'g/a') o GROUP BY o ORDER BY o;

@@ -163,7 +163,7 @@ DELETE FROM secrets_catalog.stage;
 DELETE FROM secrets_catalog.secret;
 SELECT count(secrets.grant('read', 'blue', 'stranger_data'));
 SET ROLE stranger;
-SELECT t, pg_temp.run('TRUNCATE secrets_catalog.' || t) FROM unnest('{rule,home,master_key,audit_event,audit_digest,last_read}'::text[]) t;
+SELECT t, pg_temp.run('TRUNCATE secrets_catalog.' || t) FROM unnest('{rule,home,master_key,audit_event,audit_digest,audit_origin,last_read}'::text[]) t;
 RESET ROLE;
 ROLLBACK;
 REVOKE ALL ON ALL TABLES IN SCHEMA secrets_catalog FROM stranger;

@@ -405,6 +405,8 @@ describe(const PGresult *result)
 	};
 	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 
+	if (PQstatus(conn) != CONNECTION_OK || (state && strncmp(state, "57P", 3) == 0))
+		return unreachable;		/* it stops, or had us terminated */
 	for (int i = 0; state && i < lengthof(known); i++)
 		if (strcmp(state, known[i].state) == 0)
 			return known[i].words;

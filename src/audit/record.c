@@ -96,6 +96,20 @@ forget_roles(Datum arg, int cache, uint32 hash)
 	session_role.role = asking_role.role = InvalidOid;
 }
 
+/*
+ * Text of this database's encoding.  A role's name is of that of the database
+ * where it was made, and what a session starts with is checked by nobody.
+ */
+static void
+make_valid(char *text)
+{
+	if (pg_verify_mbstr(GetDatabaseEncoding(), text, (int) strlen(text), true))
+		return;
+	for (; *text; text++)
+		if (IS_HIGHBIT_SET(*text))
+			*text = '?';
+}
+
 static const char *
 role_name(KnownRole *known, Oid role)
 {
@@ -104,6 +118,7 @@ role_name(KnownRole *known, Oid role)
 		char	   *name = GetUserNameFromId(role, true);
 
 		strlcpy(known->name, name ? name : "", NAMEDATALEN);
+		make_valid(known->name);
 		known->role = role;
 	}
 	return known->name;
@@ -139,7 +154,13 @@ audit_client_addr(void)
 const char *
 audit_actor(void)
 {
-	return actor && actor[0] ? actor : NULL;
+	static char text[ACTOR_LEN + 1];
+
+	if (actor == NULL || actor[0] == '\0')
+		return NULL;
+	strlcpy(text, actor, sizeof(text));
+	make_valid(text);
+	return text;
 }
 
 const char *
@@ -188,18 +209,30 @@ fill_event(const AuditRecord *record, AuditEvent *event)
 	event->detail = record->detail;
 }
 
-/* What does not fit is cut: application_name and the like are bounded, and names are too. */
+/* The longest of each, so that none takes the room of another: together they fit into a line. */
+static const int longest[NUM_STRINGS] = {
+	[STRING_NAME] = 512,
+	[STRING_LOGIN] = NAMEDATALEN,
+	[STRING_ROLE] = NAMEDATALEN,
+	[STRING_ACTOR] = ACTOR_LEN,
+	[STRING_CLIENT_ADDR] = 64,
+	[STRING_APPLICATION_NAME] = 256,
+	[STRING_REASON] = 256,
+	[STRING_DETAIL] = 2048,
+};
+
+StaticAssertDecl(sizeof(QueuedLine) + 512 + 2 * NAMEDATALEN + ACTOR_LEN + 64 + 256 + 256 + 2048 + NUM_STRINGS <= MAX_LINE,
+				 "the longest line fits");
+
+/* What is longer is cut; a detail, which would not be JSON any more, is left out. */
 static char *
 add_string(QueuedLine *line, int which, char *at, const char *text)
 {
-	char	   *end = (char *) line + MAX_LINE;
 	size_t		len;
 
-	if (text == NULL || at >= end)
+	if (text == NULL || (which == STRING_DETAIL && strlen(text) > longest[which]))
 		return at;
-	len = strlen(text);
-	if (len >= (size_t) (end - at))
-		len = (size_t) pg_mbcliplen(text, (int) len, (int) (end - at - 1));
+	len = (size_t) pg_mbcliplen(text, (int) strlen(text), longest[which]);
 	memcpy(at, text, len);
 	at[len] = '\0';
 	line->strings |= (uint8) (1 << which);

@@ -9,6 +9,7 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "commands/extension.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -107,8 +108,11 @@ find_key(AuditKey *key)
 	uint8		probe[HASH_LEN] = {0};
 	uint8		mac[AUDIT_MAC_LEN];
 
-	if (!OidIsValid(catalog_oid_or_none(CATALOG_AUDIT_EVENT)))
+	/* A table that has another name by now is no reason to forget what is queued: that is an error. */
+	if (!OidIsValid(get_extension_oid("secrets", true)))
 		return STATE_GONE;
+	(void) catalog_oid(CATALOG_AUDIT_EVENT);
+	(void) catalog_oid(CATALOG_AUDIT_DIGEST);
 	if (!audit_has_home() || !keyring_find_audit_key(0, key))
 		return STATE_HOLDING;
 	return audit_mac(key, probe, mac) ? STATE_READY : STATE_SEALED;
@@ -466,6 +470,10 @@ settle_in(void)
 	SetConfigOption("lock_timeout", "1000", PGC_USERSET, PGC_S_OVERRIDE);
 	SetConfigOption("statement_timeout", "0", PGC_USERSET, PGC_S_OVERRIDE);
 	SetConfigOption("idle_in_transaction_session_timeout", "0", PGC_USERSET, PGC_S_OVERRIDE);
+	if (GetConfigOption("transaction_timeout", true, false))	/* of 17 and later */
+		SetConfigOption("transaction_timeout", "0", PGC_USERSET, PGC_S_OVERRIDE);
+	/* Row level security would show another role an empty log. */
+	SetConfigOption("role", "none", PGC_USERSET, PGC_S_OVERRIDE);
 	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_OVERRIDE);
 	SetConfigOption("default_transaction_deferrable", "off", PGC_USERSET, PGC_S_OVERRIDE);
 	SetConfigOption("search_path", "pg_catalog", PGC_USERSET, PGC_S_OVERRIDE);

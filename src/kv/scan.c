@@ -47,6 +47,7 @@
 #include "kv/describe.h"
 #include "kv/kv.h"
 #include "kv/walk.h"
+#include "store/name.h"
 
 #include EXPLAIN_FORMAT_HEADER
 #include EXPLAIN_STATE_HEADER
@@ -424,7 +425,8 @@ find_ranges(const ListingScan *scan, ExprContext *econtext)
 static bool
 is_one_name(const NameRange *range)
 {
-	return range->to && range->with_to && !range->after_from && strcmp(range->from, range->to) == 0;
+	return range->to && range->with_to && !range->after_from && strcmp(range->from, range->to) == 0
+		&& name_is_valid(range->from, strlen(range->from));
 }
 
 /* When the first row is asked for: before, parameters have no value. */
