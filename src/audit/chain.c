@@ -15,6 +15,7 @@
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -32,6 +33,7 @@ typedef struct Link
 {
 	int64		number;			/* 0: the log has not begun */
 	uint8		head[HASH_LEN];
+	int64		through;		/* lines of digests up to this one are gone */
 	uint64		queue_at;		/* up to where the queue has been written */
 	char	   *snapshot;		/* what of the changes is covered; in TopMemoryContext */
 } Link;
@@ -94,6 +96,7 @@ append(const AuditKey *key, AuditDigest *digest)
 		digest->nparents = 1;
 	}
 	digest->queue_at = (int64) next.queue_at;
+	digest->through = next.through;
 	digest->snapshot = next.snapshot;
 	digest_write(key, digest);
 	next.number = digest->number;
@@ -296,15 +299,25 @@ static void
 take_digest(Queue *queue, const AuditDigest *digest, Link *link)
 {
 	link->number = digest->number;
+	link->through = digest->through;
 	memcpy(link->head, digest->head, HASH_LEN);
 	/* A copied database has its template's digests, of the same run but of another queue. */
 	link->queue_at = digest->queue == queue_identity(queue) && digest_is_from_here(digest) ? (uint64) digest->queue_at : 0;
 	set_snapshot(link, digest->snapshot);
 }
 
+static bool
+has_digest(int64 number, const uint8 head[HASH_LEN])
+{
+	AuditDigest digest;
+
+	return digest_find(number, &digest) && memcmp(digest.head, head, HASH_LEN) == 0;
+}
+
 /*
  * A worker may have died between its commit and telling of it: then the table
- * is ahead of what is remembered.  If it is behind, somebody has cut it.
+ * is ahead of what is remembered.  Where it lacks that, or goes on with what was
+ * written elsewhere, somebody has cut it or put another in its place.
  */
 void
 chain_load(Queue *queue, const AuditKey *key)
@@ -319,7 +332,7 @@ chain_load(Queue *queue, const AuditKey *key)
 	extension = get_extension_oid("secrets", true);
 	remembered = queue_get_head(queue, extension, &number, head);
 	memset(next.head, 0, HASH_LEN);
-	next.number = 0;
+	next.number = next.through = 0;
 	next.queue_at = queue_done(queue);
 	set_snapshot(&next, "");
 	if (found)
@@ -332,10 +345,11 @@ chain_load(Queue *queue, const AuditKey *key)
 	next.queue_at = Max(next.queue_at, queue_done(queue));
 	/* This was a standby a moment ago: what the primary wrote of our queue came back with its WAL. */
 	next.queue_at = Max(next.queue_at, origin_find(queue_identity(queue)));
-	if (remembered && (!found || number > newest.number))
+	if (remembered && !(here && has_digest(number, head)))
 	{
 		next.number = number;
 		memcpy(next.head, head, HASH_LEN);
+		set_snapshot(&next, "");
 		here = true;
 	}
 	if (!here)
@@ -409,6 +423,7 @@ chain_write_lines(Queue *queue, const AuditKey *key)
 /* ---- what is old ---- */
 
 #define PIECE 2048				/* blocks */
+#define MOST_PLANTED 100		/* rows that are not ours, before it is put off */
 
 static struct
 {
@@ -417,18 +432,43 @@ static struct
 	BlockNumber end;
 } pruning;
 
+/*
+ * The newest digest with lines that is older and that we wrote: the word of a
+ * row that somebody planted is none.  0: there is none.  Numbers are
+ * microseconds at heart, so the index finds it.
+ */
 static int64
-find_number(const char *sql, TimestampTz before)
+find_old(TimestampTz before)
 {
-	Oid			types[] = {TIMESTAMPTZOID};
-	Datum		values[] = {TimestampTzGetDatum(before)};
-	bool		isnull;
-	int64		number;
+	static Statement statement = STATEMENT(
+		"SELECT number FROM secrets_catalog.audit_digest WHERE number OPERATOR(pg_catalog.<) $1 "
+		"AND lines OPERATOR(pg_catalog.>) 0 ORDER BY number USING OPERATOR(pg_catalog.>) LIMIT 1", 1, {INT8OID});
+	AuditDigest digest;
+	int64		below = before;
 
-	if (SPI_execute_with_args(sql, 1, types, values, NULL, false, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the digests of the audit");
-	number = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	return isnull ? 0 : number;
+	for (int tries = 0; tries < MOST_PLANTED; tries++)
+	{
+		Datum		values[] = {Int64GetDatum(below)};
+		bool		isnull;
+
+		if (statement_run(&statement, values, NULL, 1) == 0)
+			return 0;
+		below = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+		if (digest_find(below, &digest))
+			return below;
+	}
+	return 0;
+}
+
+/* That it was done, and for how long lines are kept. */
+static void
+record_pruning(int64 through, int64 seconds)
+{
+	AuditRecord record = {.action = ACTION_CONFIG,.outcome = OUTCOME_ALLOWED,.role = GetUserId(),.reason = "retention"};
+
+	record.detail = psprintf("{\"through\": " INT64_FORMAT ", \"seconds\": " INT64_FORMAT "}", through, seconds);
+	audit_set_via(VIA_SCHEDULER);
+	audit_record_change(&record);
 }
 
 static BlockNumber
@@ -443,23 +483,20 @@ count_blocks(void)
 
 /* The digest first: from here on nobody misses the lines, whatever becomes of us. */
 static void
-begin_pruning(Queue *queue, const AuditKey *key, TimestampTz before)
+begin_pruning(Queue *queue, const AuditKey *key, int64 seconds)
 {
 	AuditDigest digest;
-	int64		pruned;
 	int64		through;
 	Oid			types[] = {INT8OID};
 	Datum		values[1];
 
 	SPI_connect();
-	pruned = find_number("SELECT pg_catalog.max(through) FROM secrets_catalog.audit_digest WHERE at" LE "$1", DT_NOEND);
-	through = find_number("SELECT pg_catalog.max(number) FROM secrets_catalog.audit_digest "
-						  "WHERE at OPERATOR(pg_catalog.<) $1 AND lines OPERATOR(pg_catalog.>) 0", before);
+	through = find_old(GetCurrentTimestamp() - seconds * USECS_PER_SEC);
 	SPI_finish();
-	if (through <= pruned)
+	if (through <= next.through)
 		return;
+	next.through = through;
 	digest_begin(queue, DIGEST_RETENTION, key, &digest);
-	digest.through = through;
 	end_lines(begin_lines(), &digest);
 	append(key, &digest);
 	values[0] = Int64GetDatum(through);
@@ -467,6 +504,7 @@ begin_pruning(Queue *queue, const AuditKey *key, TimestampTz before)
 					 "(SELECT pg_catalog.unnest(d.events) AS event_id FROM secrets_catalog.audit_digest d "
 					 "WHERE d.number" LE "$1) n WHERE e.batch IS NULL AND e.event_id" EQ "n.event_id",
 					 lengthof(types), types, values);
+	record_pruning(through, seconds);
 	pruning.through = through;
 	pruning.at = 0;
 	pruning.end = count_blocks();
@@ -506,7 +544,7 @@ chain_prune(Queue *queue, const AuditKey *key, int64 seconds)
 {
 	copy_link(&next, &last);
 	if (pruning.through == 0)
-		begin_pruning(queue, key, GetCurrentTimestamp() - seconds * USECS_PER_SEC);
+		begin_pruning(queue, key, seconds);
 	else
 		prune_piece();
 }

@@ -89,6 +89,10 @@ digest_decode(HeapTuple tuple, TupleDesc desc, AuditDigest *digest)
 
 	heap_deform_tuple(tuple, desc, values, nulls);
 	memset(digest, 0, sizeof(*digest));
+	digest->kind = DIGEST_UNKNOWN;
+	digest->snapshot = "";
+	if (nulls[DIGEST_KIND_WORD - 1] || nulls[DIGEST_PARENTS - 1])
+		return;					/* NOT NULL can be dropped */
 	digest->number = number_at(values, nulls, DIGEST_NUMBER);
 	digest->at = number_at(values, nulls, DIGEST_AT);
 	digest->lines = number_at(values, nulls, DIGEST_LINES);

@@ -13,7 +13,8 @@
  *   open       the log begins here, or goes on here after a restore elsewhere or
  *              a recovery to an earlier time; its parents are the heads that were
  *              found.  It may name lines as changes does.
- *   retention  the lines of digests up to "through" are gone; their digests stay
+ *   retention  the lines of digests up to "through" are gone; their digests stay.
+ *              Those that follow say so too.
  */
 #ifndef SECRETS_AUDIT_DIGEST_H
 #define SECRETS_AUDIT_DIGEST_H
@@ -45,7 +46,7 @@ typedef struct AuditDigest
 	int			key;			/* version of the master key behind mac */
 	int64		queue;			/* the queue's run that its lines came from, and up to where; 0: from none */
 	int64		queue_at;
-	int64		through;		/* of retention */
+	int64		through;		/* lines of digests up to this one are gone; 0: none are */
 	DigestKind	kind;
 	uint8		hash[HASH_LEN]; /* over the leaves */
 	int			nparents;

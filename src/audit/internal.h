@@ -57,6 +57,9 @@ extern void rows_close(RowWriter *writer);
 /* The newest that we wrote; what others put there is passed over.  False: there is none. */
 extern bool digest_find_newest(AuditDigest *digest);
 
+/* The one of that number, if we wrote it. */
+extern bool digest_find(int64 number, AuditDigest *digest);
+
 /* Signs the event (as far as a key can be had) and gives its leaf; values and nulls are its row. */
 extern void event_seal(AuditEvent *event, const AuditKey *key, Datum *values, bool *nulls, uint8 leaf[HASH_LEN]);
 

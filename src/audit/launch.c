@@ -121,7 +121,23 @@ launch_others(const Queue *mine)
 
 /* ---- being in nobody's way ---- */
 
-/* The database that a command wants for itself, or InvalidOid. */
+static bool
+drops_extension(const DropStmt *command)
+{
+	ListCell   *cell;
+
+	if (command->removeType == OBJECT_EXTENSION)
+		foreach(cell, command->objects)
+			if (strcmp(strVal(lfirst(cell)), "secrets") == 0)
+				return true;
+	return false;
+}
+
+/*
+ * The database that a command wants for itself, or InvalidOid.  What takes our
+ * tables locks one after the other, and so does the worker, in another order:
+ * the two would wait for each other.
+ */
 static Oid
 wanted_database(Node *command)
 {
@@ -133,6 +149,10 @@ wanted_database(Node *command)
 		case T_DropdbStmt:
 			name = ((DropdbStmt *) command)->dbname;
 			break;
+		case T_DropStmt:
+			return drops_extension((DropStmt *) command) ? MyDatabaseId : InvalidOid;
+		case T_DropOwnedStmt:
+			return MyDatabaseId;
 		case T_RenameStmt:
 			if (((RenameStmt *) command)->renameType == OBJECT_DATABASE)
 				name = ((RenameStmt *) command)->subname;
@@ -177,6 +197,11 @@ may_want(Oid database, Node *command)
 
 	if (!HeapTupleIsValid(tuple))
 		return false;
+	if (IsA(command, DropStmt) || IsA(command, DropOwnedStmt))
+	{
+		ReleaseSysCache(tuple);
+		return OidIsValid(catalog_oid_or_none(CATALOG_AUDIT_EVENT)) && caller_owns_catalogs();
+	}
 	may = has_privs_of_role(GetUserId(), ((Form_pg_database) GETSTRUCT(tuple))->datdba);
 	if (IsA(command, CreatedbStmt))
 	{

@@ -42,6 +42,7 @@ struct Queue
 	int64		last_id;
 	TimestampTz oldest;
 	Post		post;
+	int			attempts;		/* of workers, since one had done something; survives crashes */
 	pg_atomic_uint32 changes;
 	pg_atomic_uint32 asked_rounds;
 	pg_atomic_uint32 rounds;
@@ -603,14 +604,14 @@ queue_count_attempt(Queue *queue)
 {
 	int			attempts;
 
-	LOCKED(queue, attempts = ++queue->post.attempts);
+	LOCKED(queue, attempts = ++queue->attempts);
 	return attempts;
 }
 
 void
 queue_reset_attempts(Queue *queue)
 {
-	LOCKED(queue, queue->post.attempts = 0);
+	LOCKED(queue, queue->attempts = 0);
 }
 
 void

@@ -123,7 +123,6 @@ typedef struct Post
 	TimestampTz since;			/* when it came */
 	TimestampTz started;		/* when it was last asked to be started */
 	TimestampTz kept_away_until;	/* none may start: somebody wants the database for himself */
-	int			attempts;		/* to connect, since the last that succeeded */
 	bool		leave;			/* it is asked to */
 	bool		asleep;			/* wake it for a single line */
 	bool		holding;		/* it cannot write, and nobody can have a value either: no key was ever made here */

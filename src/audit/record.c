@@ -66,12 +66,12 @@ define_settings(void)
 							 "on: it does not; killing a backend loses nothing, and a power failure the lines of the "
 							 "last 200 ms. durable: no value is returned before its line is flushed; many readers "
 							 "share one flush.",
-							 &mode, AUDIT_ON, modes, PGC_SIGHUP, 0, NULL, NULL, NULL);
+							 &mode, AUDIT_ON, modes, PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
 	DefineCustomEnumVariable("secrets.audit_on_failure",
 							 "What a read does when its line of the audit cannot be written.",
 							 "refuse: after 5 seconds it fails with 58030. log: the line goes to the server's log as "
 							 "JSON, and the value is returned: for where availability counts more than proof.",
-							 &on_failure, FAILURE_REFUSE, failures, PGC_SIGHUP, 0, NULL, NULL, NULL);
+							 &on_failure, FAILURE_REFUSE, failures, PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
 	DefineCustomStringVariable("secrets.actor",
 							   "For whom the application says that it acts.",
 							   "Recorded with each line of the audit, and never believed: the name of the "

@@ -10,6 +10,8 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/pg_am_d.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type_d.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -44,6 +46,14 @@ has_types(TupleDesc desc, const Oid *types, int ntypes)
 	return true;
 }
 
+/* Under the name there may be something else: rows are put into it without asking the executor. */
+static bool
+is_plain_table(Relation rel)
+{
+	return rel->rd_rel->relkind == RELKIND_RELATION && rel->rd_rel->relam == HEAP_TABLE_AM_OID
+		&& rel->rd_rel->relpersistence == RELPERSISTENCE_PERMANENT;
+}
+
 Relation
 audit_open_table(Catalog table, LOCKMODE lock)
 {
@@ -57,9 +67,9 @@ audit_open_table(Catalog table, LOCKMODE lock)
 	right = table == CATALOG_AUDIT_EVENT
 		? has_types(RelationGetDescr(rel), event_types, EVENT_COLUMNS)
 		: has_types(RelationGetDescr(rel), digest_types, DIGEST_COLUMNS);
-	if (!right)
+	if (!right || !is_plain_table(rel))
 		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-			   errmsg("a table of the audit log has other columns than this library knows"));
+			   errmsg("a table of the audit log is not what this library knows, or has other columns"));
 	return rel;
 }
 
@@ -215,6 +225,26 @@ digest_find_newest(AuditDigest *digest)
 	index_close(index, AccessShareLock);
 	table_close(rel, NoLock);
 	return found;
+}
+
+bool
+digest_find(int64 number, AuditDigest *digest)
+{
+	Relation	rel = audit_open_table(CATALOG_AUDIT_DIGEST, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found;
+
+	ScanKeyInit(&key, DIGEST_NUMBER, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(number));
+	scan = systable_beginscan(rel, catalog_oid(CATALOG_AUDIT_DIGEST_PKEY), true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	found = HeapTupleIsValid(tuple);
+	if (found)
+		digest_decode(tuple, RelationGetDescr(rel), digest);
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	return found && is_genuine(digest);
 }
 
 static void

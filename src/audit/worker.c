@@ -65,7 +65,7 @@ worker_init(void)
 							"How long lines of the audit are kept.",
 							"Older ones go, whole stretches at a time; their digests stay, so that what is left still "
 							"verifies. 0 keeps them for ever.",
-							&retention, 0, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+							&retention, 0, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_S | GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
 }
 
 /* ---- one transaction ---- */
@@ -492,6 +492,7 @@ run(void)
 	{
 		if (!work(&more))
 			break;
+		queue_reset_attempts(queue);
 		sleep_a_while(more);
 		obey();
 	}
@@ -567,14 +568,17 @@ secrets_audit_worker(Datum arg)
 	if (!OidIsValid(database) || !queue_take_post(queue, MyProcPid, MyLatch))
 		proc_exit(0);
 	before_shmem_exit(leave_post, (Datum) 0);
-	/* Where the database is gone connecting ends the process with 1, which has it started again: not for ever. */
+	/*
+	 * Where the database is gone connecting ends the process with 1, which has
+	 * it started again; and so has a crash of the server that it may have
+	 * caused itself: not for ever.
+	 */
 	if (queue_count_attempt(queue) > MOST_ATTEMPTS)
 	{
 		queue_reset_attempts(queue);
 		proc_exit(0);
 	}
 	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, BGWORKER_BYPASS_ALLOWCONN);
-	queue_reset_attempts(queue);
 	settle_in();
 	run_through_errors();
 	/* Terminated by hand, it is started again. */

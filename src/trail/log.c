@@ -121,20 +121,12 @@ is_canonical(HeapTuple tuple, TupleDesc desc, const AuditDigest *digest)
 		&& heap_attisnull(tuple, DIGEST_SNAPSHOT, desc) == (digest->snapshot[0] == '\0');
 }
 
-/* NOT NULL can be dropped. */
 static void
 decode(HeapTuple tuple, TupleDesc desc, AuditDigest *digest)
 {
-	if (!heap_attisnull(tuple, DIGEST_KIND_WORD, desc) && !heap_attisnull(tuple, DIGEST_PARENTS, desc))
-	{
-		digest_decode(tuple, desc, digest);
-		if (digest->kind != DIGEST_UNKNOWN && !is_canonical(tuple, desc, digest))
-			digest->kind = DIGEST_UNKNOWN;
-		return;
-	}
-	memset(digest, 0, sizeof(*digest));
-	digest->kind = DIGEST_UNKNOWN;
-	digest->snapshot = "";
+	digest_decode(tuple, desc, digest);
+	if (digest->kind != DIGEST_UNKNOWN && !is_canonical(tuple, desc, digest))
+		digest->kind = DIGEST_UNKNOWN;
 }
 
 typedef struct DigestVisit

@@ -72,6 +72,8 @@ find_damage(Verification *verification, const AuditDigest *digest, const uint8 c
 {
 	if (digest->kind == DIGEST_UNKNOWN)
 		return "it has not the form of a digest";
+	if (digest->through >= digest->number)
+		return "it says that lines went which were not there yet";
 	if (memcmp(digest->head, computed, HASH_LEN) != 0)
 		return "its head does not match";
 	if (signers_check(verification->signers, digest->key, digest->at, digest->head, digest->mac) == SIGNATURE_WRONG)
@@ -128,7 +130,7 @@ read_digest(const AuditDigest *digest, void *arg)
 					   "digest " INT64_FORMAT " is not what was written: %s", digest->number, damage);
 	put_digest(verification, digest, computed, damage != NULL);
 	put_names(verification, digest, damage != NULL);
-	if (damage == NULL && digest->kind == DIGEST_RETENTION)
+	if (damage == NULL && digest->through != 0)
 		verification->gone = Max(verification->gone, digest->through);
 	if (digest->at >= verification->since)
 	{

@@ -222,86 +222,18 @@ wait_for(sub { log_since($node, $offset) =~ /database system is ready to accept 
 lines_are($killed, 'read allowed a', 'and is killed at once: its line is there');
 $session->close;
 
-# ---- durable ----
-
-set_audit('secrets.audit', 'durable');
-my $durable = actor();
-$session = open_client($node);
-my $looker = open_client($node);
-$session->value("SET secrets.actor = '$durable'");
-my $missing = 0;
-foreach my $i (1 .. 20)
-{
-	$session->value("BEGIN; $q");
-	$missing++ if $looker->value("SELECT count(*) FROM secrets_catalog.audit_event WHERE actor = '$durable'") != $i;
-	$session->value('ROLLBACK');
-}
-is($missing, 0, 'durable: the line is there before the value');
-
-# ---- somebody holds the log's table ----
-
-# Somebody else, then the caller itself, which nobody but the wait can end.
-my $locker = open_client($node);
-$locker->value('BEGIN; LOCK TABLE secrets_catalog.audit_event IN ACCESS EXCLUSIVE MODE');
-my $locker_pid = $locker->value('SELECT pg_backend_pid()');
-my $locked = actor();
-$offset = -s $node->logfile;
-my $began = time;
-refused($node, "SET secrets.actor = '$locked'; $q", '58030', qr/the audit cannot be written.*Nothing was read or given/s, 'the log is locked by another');
-cmp_ok(time - $began, '>=', 3, 'it was waited for');
-cmp_ok(time - $began, '<', 60, 'but not for ever');
-like(log_since($node, $offset), qr/waits for a lock that process $locker_pid \(postgres\) holds/, 'the log names who locks');
-my $status = open_client($node);
-like($status->value(q{SELECT audit_queue > 0, audit_lag > '1 second' FROM secrets.status()}), qr/^t\|t$/, 'status() shows depth and lag');
-$locker->value('COMMIT');
-is(value($node, "SET secrets.actor = '$locked'; $q"), 'newer', 'no longer locked: it reads again');
-lines_are($locked, 'read allowed a, read allowed a', 'the one that was not given is in the log too');
-is($status->value(q{SELECT audit_queue, audit_lag FROM secrets.status()}) =~ /^0\|00:00:00$/ ? 'empty' : 'not', 'empty', 'status(): nothing waits');
-foreach my $table ('audit_event', 'audit_digest')
-{
-	$began = time;
-	my $own = run_sql($node, "BEGIN; LOCK TABLE secrets_catalog.$table IN ACCESS EXCLUSIVE MODE; $q; COMMIT");
-	is($own->{state}, '58030', "$table locked by the caller itself: 58030") or diag($own->{err});
-	cmp_ok(time - $began, '<', 60, 'in time');
-	is(value($node, $q), 'newer', 'and all goes on');
-}
-
-# on: the worker is behind, so it is known after a while; and with log, a line there instead.
-set_audit('secrets.audit', 'on');
-$locker->value('BEGIN; LOCK TABLE secrets_catalog.audit_event IN SHARE MODE');
-my $behind = actor();
-my @told;
-my $end = time + 60;
-do { push @told, run_sql($node, "SET secrets.actor = '$behind'; $q")->{state}; usleep(100_000) } until $told[-1] ne '' || time > $end;
-is($told[-1], '58030', 'on: refused too, when the worker does not get on');
-my $given = grep { $_ eq '' } @told;
-set_audit('secrets.audit_on_failure', 'log');
-$offset = -s $node->logfile;
-my $logged = actor();
-is(value($node, "SET secrets.actor = '$logged'; $q"), 'newer', 'audit_on_failure = log: the value is given');
-my ($json) = log_since($node, $offset) =~ /secrets audit: (\{.*"actor":"$logged".*\})\n/;
-ok($json, 'and a line is in the server log');
-is(value($node, "SELECT j->>'action', j->>'outcome', j->>'name', j->>'role' FROM (SELECT \$x\$" . ($json || '{}') . "\$x\$::json AS j) x"), 'read|allowed|a|postgres', 'of JSON');
-set_audit('secrets.audit_on_failure', 'refuse');
-$locker->value('COMMIT');
-eventually(sub { value($node, "SELECT count(*) FROM secrets_catalog.audit_event WHERE actor = '$behind'") >= $given }, "unlocked: the $given that were given are in the log");
-is_whole('locks');
-
 # ---- a full queue, a full disk ----
 
 # On disk is what the worker needs room for; the reads are more than the queue holds.
 configure($node, "secrets.audit_queue_size = '256kB'");
-$_->close foreach $session, $looker, $locker, $status;
 $node->stop;
 $disk->start;
-value($node, q{CREATE TABLE filler AS SELECT 1 AS a});
 $disk->full;
 my $full = actor();
 my $filling = run_sql($node, "SET secrets.actor = '$full'; SELECT count(secrets.get('a')) FROM generate_series(1, 5000)");
 is($filling->{state}, '58030', 'a disk that is full: 58030') or diag($filling->{err});
 like($filling->{err}, qr/the disk is full|its queue is full|behind/, 'with the reason');
-my $one = run_sql($node, "SET secrets.actor = '$full'; $q");
-is($one->{state}, '58030', 'and no value');
+is($filling->{out}, '', 'and no value');
 $disk->free;
 eventually(sub { run_sql($node, $q)->{out} eq 'newer' }, 'room again: reads go on by themselves');
 is(value($node, "SELECT count(*) > 500 FROM secrets.audit_log WHERE actor = '$full'"), 't', 'what was queued is in the log');
@@ -348,6 +280,69 @@ is_whole('who ends late');
 
 # One that nobody speaks to for a while: its worker is to be gone in the end.
 value($node, q{CREATE EXTENSION secrets; SELECT secrets.put('a', 'x'); SELECT secrets.get('a')}, 'idle');
+
+# ---- durable ----
+
+set_audit('secrets.audit', 'durable');
+my $durable = actor();
+$session = open_client($node);
+my $looker = open_client($node);
+$session->value("SET secrets.actor = '$durable'");
+my $missing = 0;
+foreach my $i (1 .. 20)
+{
+	$session->value("BEGIN; $q");
+	$missing++ if $looker->value("SELECT count(*) FROM secrets_catalog.audit_event WHERE actor = '$durable'") != $i;
+	$session->value('ROLLBACK');
+}
+is($missing, 0, 'durable: the line is there before the value');
+
+# ---- somebody holds the log's table ----
+
+# Somebody else, then the caller itself, which nobody but the wait can end.
+my $locker = open_client($node);
+$locker->value('BEGIN; LOCK TABLE secrets_catalog.audit_event IN ACCESS EXCLUSIVE MODE');
+my $locker_pid = $locker->value('SELECT pg_backend_pid()');
+my $locked = actor();
+$offset = -s $node->logfile;
+my $began = time;
+refused($node, "SET secrets.actor = '$locked'; $q", '58030', qr/the audit cannot be written.*Nothing was read or given/s, 'the log is locked by another');
+cmp_ok(time - $began, '>=', 3, 'it was waited for');
+cmp_ok(time - $began, '<', 60, 'but not for ever');
+like(log_since($node, $offset), qr/waits for a lock that process $locker_pid \(postgres\) holds/, 'the log names who locks');
+my $status = open_client($node);
+like($status->value(q{SELECT audit_queue > 0, audit_lag > '1 second' FROM secrets.status()}), qr/^t\|t$/, 'status() shows depth and lag');
+$locker->value('COMMIT');
+is(value($node, "SET secrets.actor = '$locked'; $q"), 'newer', 'no longer locked: it reads again');
+lines_are($locked, 'read allowed a, read allowed a', 'the one that was not given is in the log too');
+is($status->value(q{SELECT audit_queue, audit_lag FROM secrets.status()}) =~ /^0\|00:00:00$/ ? 'empty' : 'not', 'empty', 'status(): nothing waits');
+$began = time;
+my $own = run_sql($node, "BEGIN; LOCK TABLE secrets_catalog.audit_digest IN ACCESS EXCLUSIVE MODE; $q; COMMIT");
+is($own->{state}, '58030', 'locked by the caller itself: 58030') or diag($own->{err});
+cmp_ok(time - $began, '<', 60, 'in time');
+is(value($node, $q), 'newer', 'and all goes on');
+
+# on: the worker is behind, so it is known after a while; and with log, a line there instead.
+set_audit('secrets.audit', 'on');
+$locker->value('BEGIN; LOCK TABLE secrets_catalog.audit_event IN SHARE MODE');
+my $behind = actor();
+my @told;
+my $end = time + 60;
+do { push @told, run_sql($node, "SET secrets.actor = '$behind'; $q")->{state}; usleep(100_000) } until $told[-1] ne '' || time > $end;
+is($told[-1], '58030', 'on: refused too, when the worker does not get on');
+my $given = grep { $_ eq '' } @told;
+set_audit('secrets.audit_on_failure', 'log');
+$offset = -s $node->logfile;
+my $logged = actor();
+is(value($node, "SET secrets.actor = '$logged'; $q"), 'newer', 'audit_on_failure = log: the value is given');
+my ($json) = log_since($node, $offset) =~ /secrets audit: (\{.*"actor":"$logged".*\})\n/;
+ok($json, 'and a line is in the server log');
+is(value($node, "SELECT j->>'action', j->>'outcome', j->>'name', j->>'role' FROM (SELECT \$x\$" . ($json || '{}') . "\$x\$::json AS j) x"), 'read|allowed|a|postgres', 'of JSON');
+set_audit('secrets.audit_on_failure', 'refuse');
+$locker->value('COMMIT');
+eventually(sub { value($node, "SELECT count(*) FROM secrets_catalog.audit_event WHERE actor = '$behind'") >= $given }, "unlocked: the $given that were given are in the log");
+is_whole('locks');
+$_->close foreach $session, $looker, $locker, $status;
 
 # ---- heads ----
 

@@ -141,8 +141,8 @@ wait_for(sub { value($primary, 'SHOW log_min_duration_statement') eq '0' }, 'rel
 my $offset = -s $primary->logfile;
 @expected = read_some($client, 1);
 logged($primary, \@expected, 'one more');
-wait_for(sub { log_since($primary, $offset) =~ /receive_audit\(\$1\)\n.*DETAIL:  parameters: \$1 = '\\x([0-9a-f]+)'/ }, 'a packet in the log');
-my ($packet) = log_since($primary, $offset) =~ /receive_audit\(\$1\)\n.*DETAIL:  parameters: \$1 = '\\x([0-9a-f]+)'/;
+wait_for(sub { log_since($primary, $offset) =~ /receive_audit\(\$1\)\n.*DETAIL:  [Pp]arameters: \$1 = '\\x([0-9a-f]+)'/ }, 'a packet in the log');
+my ($packet) = log_since($primary, $offset) =~ /receive_audit\(\$1\)\n.*DETAIL:  [Pp]arameters: \$1 = '\\x([0-9a-f]+)'/;
 configure($primary, "log_min_duration_statement = -1\n", 'reload');
 wait_until_handed_over($standby);
 
