@@ -9,8 +9,10 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "access/table.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
@@ -206,6 +208,29 @@ cover_rows(Statement *statement, Datum *values, Covered *covered)
 	MemoryContextDelete(each);
 }
 
+static int64
+next_txid(void)
+{
+	return (int64) U64FromFullTransactionId(ReadNextFullTransactionId());
+}
+
+/* When this database became what it is.  Lines from before were restored, and their txids are another cluster's. */
+static TimestampTz
+home_since(void)
+{
+	Relation	rel = catalog_open(CATALOG_HOME);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple	tuple = systable_getnext(scan);
+	bool		isnull = true;
+	TimestampTz since = 0;
+
+	if (HeapTupleIsValid(tuple))
+		since = DatumGetTimestampTz(heap_getattr(tuple, 1, RelationGetDescr(rel), &isnull));
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	return isnull ? 0 : since;
+}
+
 /* Those of transactions that ended since the snapshot; every one that no digest names, where there is none. */
 static void
 cover_since(const char *snapshot, Covered *covered)
@@ -216,11 +241,13 @@ cover_since(const char *snapshot, Covered *covered)
 		"WHERE d.events IS NOT NULL) n WHERE n.event_id" EQ "e.event_id) "
 		"ORDER BY e.event_id USING OPERATOR(pg_catalog.<)", 0, {0});
 	static Statement ended = STATEMENT(
-		"SELECT c.* FROM (SELECT e.* FROM secrets_catalog.audit_event e WHERE e.batch IS NULL AND e.txid OPERATOR(pg_catalog.>=) $1 "
+		"SELECT c.* FROM (SELECT e.* FROM secrets_catalog.audit_event e WHERE e.batch IS NULL "
+		"AND e.txid OPERATOR(pg_catalog.>=) $1 AND e.txid OPERATOR(pg_catalog.<) $3 "
 		"UNION ALL SELECT e.* FROM secrets_catalog.audit_event e WHERE e.batch IS NULL AND e.txid OPERATOR(pg_catalog.=) ANY "
 		"(ARRAY(SELECT pg_catalog.txid_snapshot_xip($2::pg_catalog.txid_snapshot)))) c "
-		"ORDER BY c.event_id USING OPERATOR(pg_catalog.<)", 2, {INT8OID, TEXTOID});
-	Datum		values[2];
+		"WHERE c.event_id OPERATOR(pg_catalog.>=) $4 ORDER BY c.event_id USING OPERATOR(pg_catalog.<)",
+		4, {INT8OID, TEXTOID, INT8OID, INT8OID});
+	Datum		values[4];
 
 	if (snapshot[0] == '\0')
 	{
@@ -230,6 +257,8 @@ cover_since(const char *snapshot, Covered *covered)
 	}
 	values[0] = Int64GetDatum(snapshot_xmax(snapshot));
 	values[1] = CStringGetTextDatum(snapshot);
+	values[2] = Int64GetDatum(next_txid());
+	values[3] = Int64GetDatum(home_since());
 	cover_rows(&ended, values, covered);
 }
 
@@ -278,14 +307,15 @@ chain_has_open_changes(void)
 	Relation	rel = catalog_open(CATALOG_AUDIT_EVENT);
 	SnapshotData dirty;
 	SysScanDesc scan;
-	ScanKeyData key;
+	ScanKeyData keys[2];
 	HeapTuple	tuple;
 	bool		open = false;
 
 	InitDirtySnapshot(dirty);
-	ScanKeyInit(&key, EVENT_TXID, BTGreaterEqualStrategyNumber, F_INT8GE,
+	ScanKeyInit(&keys[1], EVENT_TXID, BTLessStrategyNumber, F_INT8LT, Int64GetDatum(next_txid()));
+	ScanKeyInit(&keys[0], EVENT_TXID, BTGreaterEqualStrategyNumber, F_INT8GE,
 				Int64GetDatum(last.snapshot && last.snapshot[0] ? strtoll(last.snapshot, NULL, 10) : 0));
-	scan = systable_beginscan(rel, catalog_oid(CATALOG_AUDIT_EVENT_CHANGE), true, &dirty, 1, &key);
+	scan = systable_beginscan(rel, catalog_oid(CATALOG_AUDIT_EVENT_CHANGE), true, &dirty, 2, keys);
 	while (!open && HeapTupleIsValid(tuple = systable_getnext(scan)))
 		open = TransactionIdIsValid(dirty.xmin);
 	systable_endscan(scan);

@@ -268,10 +268,10 @@ on_utility(PlannedStmt *statement, const char *query, bool read_only_tree, Proce
 		send_away(queue);
 		run_utility(statement, query, read_only_tree, context, params, environment, dest, completion);
 		if (IsA(command, DropdbStmt))
-		{
-			queue_forget(queue);
+			queue_free(queue);
+		/* Our tables are locked now, until they are gone. */
+		if (IsA(command, DropdbStmt) || IsA(command, DropStmt))
 			comes_back = false;
-		}
 	}
 	PG_FINALLY();
 	{

@@ -59,6 +59,13 @@ typedef struct Mapping
 	Queue		queues[MAX_QUEUES];
 } Mapping;
 
+#define LOCKED(queue, statement) \
+	do { \
+		SpinLockAcquire(&(queue)->mutex); \
+		statement; \
+		SpinLockRelease(&(queue)->mutex); \
+	} while (0)
+
 static Mapping *mapping = NULL;
 static ConditionVariable *conditions = NULL;	/* in PostgreSQL's shared memory, anew after each crash */
 static int	queue_size_kb = 4096;
@@ -423,6 +430,8 @@ queue_take(Queue *queue, uint64 until)
 	{
 		const Slot *slot = (const Slot *) (ring_of(queue) + at % mapping->ring_size);
 
+		if (at >= queue->end || slot->size < sizeof(Slot))
+			elog(ERROR, "more was written of the audit's queue than was in it");
 		lines += slot->len > 0;
 		at += slot->size;
 	}
@@ -432,6 +441,14 @@ queue_take(Queue *queue, uint64 until)
 	queue->oldest = queue->end == until ? 0 : GetCurrentTimestamp();
 	SpinLockRelease(&queue->mutex);
 	ConditionVariableBroadcast(&conditions[queue_index(queue)]);
+}
+
+/* Its database is gone. */
+void
+queue_free(Queue *queue)
+{
+	queue_forget(queue);
+	LOCKED(queue, if (queue->post.pid == 0) queue->database = InvalidOid);
 }
 
 /* The database is gone, or its catalogs are. */
@@ -538,13 +555,6 @@ queue_end_sleep(void)
 }
 
 /* ---- the post ---- */
-
-#define LOCKED(queue, statement) \
-	do { \
-		SpinLockAcquire(&(queue)->mutex); \
-		statement; \
-		SpinLockRelease(&(queue)->mutex); \
-	} while (0)
 
 void
 queue_get_post(Queue *queue, Post *post)

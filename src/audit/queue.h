@@ -103,6 +103,7 @@ extern uint64 queue_end(const Queue *queue);
 extern const QueuedLine *queue_peek(Queue *queue, uint64 *at, uint64 end, size_t *len);
 extern void queue_take(Queue *queue, uint64 until);
 extern void queue_forget(Queue *queue);
+extern void queue_free(Queue *queue);
 
 /* The mapping's life: positions mean something within one run. */
 extern int64 queue_run(void);

@@ -57,6 +57,7 @@ static TimestampTz last_work = 0;
 static bool was_standby = false;
 static TimestampTz last_logged = 0;
 static int64 logged_number = 0;
+static int	failures = 0;			/* one after the other */
 
 void
 worker_init(void)
@@ -375,6 +376,39 @@ name_lockers(void)
 	commit(false);
 }
 
+/* An error that lasts is told of once a minute. */
+static bool
+is_news(int sqlstate)
+{
+	static int	told = 0;
+	static TimestampTz told_at = 0;
+
+	if (failures++ > 0 && sqlstate == told && !TimestampDifferenceExceeds(told_at, GetCurrentTimestamp(), 60000))
+		return false;
+	told = sqlstate;
+	told_at = GetCurrentTimestamp();
+	return true;
+}
+
+static void
+obey(void)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (!ConfigReloadPending)
+		return;
+	ConfigReloadPending = false;
+	ProcessConfigFile(PGC_SIGHUP);
+	last_prune = 0;
+}
+
+/* The longer it has been failing, the longer. */
+static void
+rest(void)
+{
+	(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, Min(200 * failures, LONG_SLEEP), PG_WAIT_EXTENSION);
+	obey();
+}
+
 static int
 clean_up(void)
 {
@@ -382,7 +416,8 @@ clean_up(void)
 
 	error_context_stack = NULL;
 	HOLD_INTERRUPTS();
-	EmitErrorReport();
+	if (is_news(sqlstate))
+		EmitErrorReport();
 	AbortCurrentTransaction();
 	FlushErrorState();
 	MemoryContextSwitchTo(TopMemoryContext);
@@ -452,17 +487,6 @@ sleep_a_while(bool more)
 }
 
 static void
-obey(void)
-{
-	CHECK_FOR_INTERRUPTS();
-	if (!ConfigReloadPending)
-		return;
-	ConfigReloadPending = false;
-	ProcessConfigFile(PGC_SIGHUP);
-	last_prune = 0;
-}
-
-static void
 settle_in(void)
 {
 	/* The database's own settings are for its users. */
@@ -493,6 +517,7 @@ run(void)
 		if (!work(&more))
 			break;
 		queue_reset_attempts(queue);
+		failures = 0;
 		sleep_a_while(more);
 		obey();
 	}
@@ -526,30 +551,23 @@ static void
 run_through_errors(void)
 {
 	sigjmp_buf	here;
-	volatile bool failed = false;
+	volatile int failed = 0;
 
 	if (sigsetjmp(here, 1) != 0)
-	{
-		failed = true;
-		if (clean_up() == ERRCODE_LOCK_NOT_AVAILABLE)
-			last_logged = 0;
-	}
+		failed = clean_up();
 	PG_exception_stack = &here;
-	if (failed)
+	if (failed != 0)
 	{
-		failed = false;
-		if (!ShutdownRequestPending)
+		int			sqlstate = failed;
+
+		failed = 0;				/* what comes now may fail as well */
+		rest();
+		if (sqlstate == ERRCODE_LOCK_NOT_AVAILABLE && !ShutdownRequestPending)
 			name_lockers();
-		if (ShutdownRequestPending || should_leave())
-		{
-			PG_exception_stack = NULL;
-			return;
-		}
-		(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 200, PG_WAIT_EXTENSION);
-		obey();
 	}
-	run();
-	if (ShutdownRequestPending)
+	if (failures == 0 || !ShutdownRequestPending)
+		run();
+	if (failures == 0 && ShutdownRequestPending)
 		say_last_words();
 	PG_exception_stack = NULL;
 }
@@ -564,10 +582,13 @@ secrets_audit_worker(Datum arg)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	BackgroundWorkerUnblockSignals();
 
-	database = queue ? queue_database(queue) : InvalidOid;
-	if (!OidIsValid(database) || !queue_take_post(queue, MyProcPid, MyLatch))
+	if (queue == NULL || !queue_take_post(queue, MyProcPid, MyLatch))
 		proc_exit(0);
 	before_shmem_exit(leave_post, (Datum) 0);
+	/* Not before: whose it is changes as long as nobody is at the post. */
+	database = queue_database(queue);
+	if (!OidIsValid(database))
+		proc_exit(0);
 	/*
 	 * Where the database is gone connecting ends the process with 1, which has
 	 * it started again; and so has a crash of the server that it may have

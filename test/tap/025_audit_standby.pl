@@ -5,6 +5,7 @@ use warnings FATAL => 'all';
 
 use FindBin;
 use lib "$FindBin::RealBin/lib";
+use POSIX ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use SecretsTest;
@@ -69,7 +70,7 @@ sub lines_of
 {
 	my ($node, $first) = @_;
 
-	return split /\n/, value($node, "SELECT actor, outcome, name FROM secrets.audit_log WHERE actor::int8 >= $first ORDER BY event_id");
+	return split /\n/, value($node, "SELECT actor, outcome, name FROM secrets.audit_log WHERE actor::int8 BETWEEN $first AND 9999999 ORDER BY event_id");
 }
 
 sub queued { return value($_[0], 'SELECT audit_queue FROM secrets.status()'); }
@@ -252,6 +253,80 @@ value($primary, "SELECT pg_terminate_backend($receiver)");
 kill 'CONT', $receiver;
 wait_until_handed_over($standby);
 logged($primary, \@expected, 'sent twice');
+whole($primary, 'the primary');
+
+# The primary sealed; and what is no primary at all.
+value($primary, 'SELECT secrets.seal()');
+@expected = read_some($client, 10);
+wait_for(sub { log_since($standby) =~ /waits: the primary is sealed/ }, 'words in the log');
+is(queued($standby), 10, 'while the primary is sealed lines wait');
+value($primary, 'SELECT secrets.unseal()');
+logged($primary, \@expected, 'until it is not');
+configure($standby, 'secrets.audit_conninfo = ' . "'host=" . $standby->host . ' port=' . $standby->port . " target_session_attrs=any'", 'reload');
+wait_for(sub { value($standby, 'SHOW secrets.audit_conninfo') =~ /any/ }, 'reload');
+@expected = read_some($client, 10);
+wait_for(sub { log_since($standby) =~ /waits: what secrets.audit_conninfo leads to is a standby itself/ }, 'words in the log');
+configure($standby, q{secrets.audit_conninfo = ''}, 'reload');
+logged($primary, \@expected, 'another standby is no primary');
+
+# ---- under load ----
+
+# Reads until the file is there, through crashes of the server; writes down what it was given.
+sub read_on
+{
+	my ($i, $stop, $given) = @_;
+	my $mine;
+
+	open my $file, '>', $given or die "$given: $!";
+	$file->autoflush(1);
+	for (my $n = 1; !-e $stop; $n++)
+	{
+		$mine ||= eval { reader($standby) };
+		Time::HiRes::usleep(50_000), next unless $mine;
+		my $actor = 10_000_000 * $i + $n;
+		my $asked = $mine->ask("SET secrets.actor = '$actor'; SELECT secrets.get('a/1')");
+		print $file "$actor\n" if $asked->{out} eq 'value 1';
+		$mine = undef if $asked->{state} ne '';
+		Time::HiRes::usleep(2000);
+	}
+	close $file;
+	POSIX::_exit(0);
+}
+
+my $stop = $standby->basedir . '/stop';
+my @given = map { $standby->basedir . "/given.$_" } 1 .. 3;
+my @readers;
+foreach my $i (1 .. 3)
+{
+	my $pid = fork;
+	read_on($i, $stop, $given[ $i - 1 ]) unless $pid;
+	push @readers, $pid;
+}
+foreach my $round (1 .. 4 * $rounds)
+{
+	Time::HiRes::sleep(0.2 + rand 0.5);
+	if ($round % 4 == 0) { $primary->stop('immediate'); $primary->start; }
+	if ($round % 4 == 1) { my $pid = worker_of($standby); kill 'KILL', $pid if $pid; wait_for(is_up($standby), 'the standby'); }
+	if ($round % 4 == 2) { value($primary, q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%receive_audit%' AND pid <> pg_backend_pid()}); }
+	if ($round % 4 == 3) { my $pid = worker_of($primary); kill 'KILL', $pid if $pid; Time::HiRes::sleep(0.2); wait_for(is_up($primary), 'the primary'); }
+}
+append_to_file($stop, '');
+waitpid $_, 0 foreach @readers;
+wait_until_handed_over($standby);
+foreach my $i (1 .. 3)
+{
+	my %times;
+	my @given_here = split /\n/, slurp_file($given[ $i - 1 ]);
+	my @got = split /\n/, value($primary, "SELECT actor FROM secrets.audit_log WHERE actor::int8 / 10000000 = $i ORDER BY event_id");
+
+	$times{$_}++ foreach @got;
+	cmp_ok(scalar @given_here, '>', 100, "under load: reader $i was given values");
+	is_deeply([ grep { !$times{$_} } @given_here ], [], 'each is in the log');
+	is_deeply([ grep { $times{$_} > 1 } keys %times ], [], 'once');
+	is_deeply(\@got, [ sort { $a <=> $b } @got ], 'in order');
+}
+$client->close;
+$client = reader($standby);
 whole($primary, 'the primary');
 
 # ---- durable ----

@@ -81,7 +81,7 @@ sub busy { value($node, q{SELECT secrets.get('a')}, $_[0]); return value($node, 
 my $space = $node->basedir . '/space';
 mkdir $space or die $!;
 value($node, "CREATE TABLESPACE space LOCATION '$space'");
-foreach my $round (1 .. 2)
+foreach my $round (1 .. (soak() ? 5 : 1))
 {
 	busy('db1');
 	is(run_sql($node, "CREATE DATABASE copy$round TEMPLATE db1")->{state}, '', "CREATE DATABASE ... TEMPLATE beside a worker ($round)");
@@ -111,7 +111,7 @@ eventually(sub { lines('db2moved', 'sent away') == 100 }, 'which are in the log,
 value($node, 'ALTER DATABASE db2moved RENAME TO db2');
 
 # The worker is in nobody's way at any moment: dropped, again and again, while it writes.
-foreach my $round (1 .. 8)
+foreach my $round (1 .. (soak() ? 50 : 4))
 {
 	value($node, 'CREATE DATABASE short TEMPLATE db3');
 	value($node, $round % 2 ? q{SELECT count(secrets.get('a')) FROM generate_series(1, 500)} : q{SELECT secrets.put('x', 'y')}, 'short');
@@ -171,7 +171,7 @@ refused($node, q{SELECT secrets.get('a')}, '58030', qr/the audit cannot be writt
 # ---- more databases than queues ----
 
 configure($node, 'max_worker_processes = 8', 'restart');
-my @more = map { "more$_" } 1 .. 34;
+my @more = map { "more$_" } 1 .. 24;
 foreach my $db (@more)
 {
 	value($node, "CREATE DATABASE $db TEMPLATE db6");

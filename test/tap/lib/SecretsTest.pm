@@ -141,11 +141,16 @@ sub run_sql
 {
 	my ($node, $sql, %options) = @_;
 	my ($out, $err) = ('', '');
-	my $rc = $node->psql(
-		$options{db} || 'postgres', $sql,
-		stdout => \$out, stderr => \$err,
-		on_error_stop => exists $options{stop} ? $options{stop} : 1,
-		extra_params => [ '-v', 'VERBOSITY=verbose', @{ $options{params} || [] } ]);
+	my $rc = eval {
+		$node->psql(
+			$options{db} || 'postgres', $sql,
+			stdout => \$out, stderr => \$err,
+			on_error_stop => exists $options{stop} ? $options{stop} : 1,
+			extra_params => [ '-v', 'VERBOSITY=verbose', @{ $options{params} || [] } ]);
+	};
+	# A psql that was not let in may be gone before it has been told what to ask.
+	die $@ if !defined $rc && $@ !~ /Broken pipe/;
+	$rc = 2 if !defined $rc;
 
 	my ($state) = $err =~ /(?:ERROR|FATAL):  (\w{5}):/;
 	return { out => $out, err => $err, rc => $rc, state => defined $state ? $state : '' };
