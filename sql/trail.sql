@@ -101,7 +101,7 @@ RESET enable_material;
 SELECT 'secrets_catalog.audit_event'::regclass::oid AS log \gset
 CREATE FUNCTION pg_temp.analyze(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
-	RETURN QUERY EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query;
+	RETURN QUERY EXECUTE 'EXPLAIN (ANALYZE, BUFFERS OFF, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query;
 END
 $$;
 BEGIN;

@@ -277,8 +277,12 @@ cover(Queue *queue, DigestKind kind, const AuditKey *key, const uint8 *parents, 
 	SPI_connect();
 	snapshot = current_snapshot();
 	covered.hash = begin_lines();
-	cover_since(next.snapshot, &covered);
-	set_snapshot(&next, snapshot);
+	/* While a restore may be under way lines come in that others cover. */
+	if (audit_has_home())
+	{
+		cover_since(next.snapshot, &covered);
+		set_snapshot(&next, snapshot);
+	}
 	if (covered.n > 0 || kind == DIGEST_OPEN)
 	{
 		digest_begin(queue, kind, key, &digest);
@@ -336,6 +340,41 @@ take_digest(Queue *queue, const AuditDigest *digest, Link *link)
 	set_snapshot(link, digest->snapshot);
 }
 
+/* The digest that opened the log here, and the newest of before it, unless it is its parent already. */
+static bool
+find_other_end(AuditDigest *other)
+{
+	AuditDigest opened;
+	int64		below = next.number + 1;
+
+	do
+	{
+		if (!digest_find_below(below, &opened))
+			return false;
+		below = opened.number;
+	} while (opened.kind != DIGEST_OPEN || !digest_is_from_here(&opened));
+	return digest_find_below(opened.number, other)
+		&& !(opened.nparents > 0 && memcmp(opened.parents, other->head, HASH_LEN) == 0);
+}
+
+/*
+ * Reads were recorded here while a restore was under way, before its own digests
+ * were there perhaps: from its end on the log has both behind it.
+ */
+static void
+join(Queue *queue, const AuditKey *key)
+{
+	AuditDigest other;
+	uint8		parents[2 * HASH_LEN];
+	int			nparents = 1;
+
+	memcpy(parents, next.head, HASH_LEN);
+	if (find_other_end(&other))
+		memcpy(parents + HASH_LEN * nparents++, other.head, HASH_LEN);
+	set_snapshot(&next, "");
+	(void) cover(queue, DIGEST_OPEN, key, parents, nparents);
+}
+
 static bool
 has_digest(int64 number, const uint8 head[HASH_LEN])
 {
@@ -384,6 +423,8 @@ chain_load(Queue *queue, const AuditKey *key)
 	}
 	if (!here)
 		(void) cover(queue, DIGEST_OPEN, key, NULL, 0);
+	else if (found && next.number < home_since())
+		join(queue, key);
 	loaded = true;
 }
 

@@ -162,6 +162,8 @@ write_change(Change *change, AuditAction action)
 	event->outcome = OUTCOME_ALLOWED;
 	event->via = change->ours ? via : VIA_DIRECT;
 	fill_who(event, change->ours ? catalog_asker() : GetUserId());
+	if (audit_authenticated())
+		add_text(change, "authenticated", audit_authenticated());
 	event->detail = change->detail.len > 0 ? psprintf("{%s}", change->detail.data) : NULL;
 	write_event(event);
 }

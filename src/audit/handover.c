@@ -436,7 +436,7 @@ send_packet(void)
 bool
 handover_is_early(void)
 {
-	return backoff > 0 && GetCurrentTimestamp() < paused_until;
+	return backoff > 0 && GetCurrentTimestamp() < paused_until && !ShutdownRequestPending;
 }
 
 const char *

@@ -20,6 +20,7 @@ extern void worker_init(void);
 
 /* Who does it, of this session; valid until the next call. */
 extern const char *audit_login(void);
+extern const char *audit_authenticated(void);	/* NULL: the same */
 extern const char *audit_role(Oid role);
 extern const char *audit_client_addr(void);
 extern const char *audit_actor(void);
@@ -56,6 +57,7 @@ extern void rows_close(RowWriter *writer);
 
 /* The newest that we wrote; what others put there is passed over.  False: there is none. */
 extern bool digest_find_newest(AuditDigest *digest);
+extern bool digest_find_below(int64 number, AuditDigest *digest);
 
 /* The one of that number, if we wrote it. */
 extern bool digest_find(int64 number, AuditDigest *digest);

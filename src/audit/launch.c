@@ -91,6 +91,7 @@ launch_worker(Queue *queue)
 		if (register_worker(queue))
 			return true;
 		queue_fail_start(queue);
+		queue_wake_spare();
 		ask_somebody_to_leave(queue);
 		return false;
 	}
@@ -282,6 +283,28 @@ on_utility(PlannedStmt *statement, const char *query, bool read_only_tree, Proce
 	PG_END_TRY();
 }
 
+/*
+ * One that has its place from the beginning, before parallel queries and others
+ * come to take them all: whoever runs those could stop every read.  It serves a
+ * database that gets no worker of its own, and when it is done starts anew, for
+ * the next.
+ */
+static void
+register_spare(void)
+{
+	BackgroundWorker worker = {
+		.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION,
+		.bgw_start_time = BgWorkerStart_ConsistentState,
+		.bgw_restart_time = 1,
+		.bgw_library_name = "secrets",
+		.bgw_function_name = "secrets_audit_spare",
+		.bgw_name = "secrets audit, spare",
+		.bgw_type = "secrets audit spare"
+	};
+
+	RegisterBackgroundWorker(&worker);
+}
+
 void
 launch_init(void)
 {
@@ -289,4 +312,5 @@ launch_init(void)
 		return;
 	prev_ProcessUtility = ProcessUtility_hook;
 	ProcessUtility_hook = on_utility;
+	register_spare();
 }

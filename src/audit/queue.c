@@ -56,6 +56,7 @@ typedef struct Mapping
 {
 	int64		run;
 	Size		ring_size;
+	Latch	   *spare;			/* of the spare worker, where there is one */
 	Queue		queues[MAX_QUEUES];
 } Mapping;
 
@@ -114,6 +115,7 @@ map_queues(void)
 static void
 forget_processes(void)
 {
+	mapping->spare = NULL;
 	for (int i = 0; i < MAX_QUEUES; i++)
 	{
 		SpinLockInit(&mapping->queues[i].mutex);
@@ -590,7 +592,7 @@ queue_take_post(Queue *queue, int pid, Latch *latch)
 		queue->post.pid = pid;
 		queue->post.latch = latch;
 		queue->post.since = now;
-		queue->post.leave = queue->post.asleep = queue->post.holding = false;
+		queue->post.leave = queue->post.asleep = queue->post.holding = queue->post.wanting = false;
 	}
 	SpinLockRelease(&queue->mutex);
 	return mine;
@@ -661,7 +663,7 @@ queue_begin_start(Queue *queue, TimestampTz now, int again_after)
 void
 queue_fail_start(Queue *queue)
 {
-	LOCKED(queue, queue->post.started = 0);
+	LOCKED(queue, queue->post.started = 0; queue->post.wanting = true);
 }
 
 void
@@ -685,6 +687,34 @@ queue_wake(const Queue *queue)
 
 	if (latch)
 		SetLatch(latch);
+}
+
+void
+queue_set_spare(Latch *latch)
+{
+	mapping->spare = latch;
+}
+
+void
+queue_wake_spare(void)
+{
+	Latch	   *latch = *(Latch *volatile *) &mapping->spare;
+
+	if (latch)
+		SetLatch(latch);
+}
+
+Queue *
+queue_find_wanting(void)
+{
+	for (int i = 0; mapping && i < MAX_QUEUES; i++)
+	{
+		Queue	   *queue = &mapping->queues[i];
+
+		if (OidIsValid(queue->database) && *(volatile bool *) &queue->post.wanting && !queue_has_worker(queue))
+			return queue;
+	}
+	return NULL;
 }
 
 void

@@ -126,7 +126,8 @@ typedef struct Post
 	TimestampTz kept_away_until;	/* none may start: somebody wants the database for himself */
 	bool		leave;			/* it is asked to */
 	bool		asleep;			/* wake it for a single line */
-	bool		holding;		/* it cannot write, and nobody can have a value either: no key was ever made here */
+	bool		holding;		/* it cannot write, and nobody can have a value either: there is no key here */
+	bool		wanting;		/* none could be started: every place is taken */
 	char		trouble[128];	/* why it could not write the last time, or "" */
 } Post;
 
@@ -148,6 +149,11 @@ extern void queue_fail_start(Queue *queue);
 extern void queue_ask_to_leave(Queue *queue, bool leave);
 extern void queue_keep_away(Queue *queue, TimestampTz until);
 extern void queue_wake(const Queue *queue);
+
+/* The spare worker, which waits for a queue that gets none; it looks for one, and may be woken. */
+extern void queue_set_spare(Latch *latch);
+extern void queue_wake_spare(void);
+extern Queue *queue_find_wanting(void);
 
 /* Changes that came with lines of their own: how often one was told of. */
 extern void queue_tell_change(Queue *queue);

@@ -8,6 +8,7 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "libpq/libpq-be.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
@@ -15,6 +16,8 @@
 #include "utils/guc.h"
 #include "utils/inet.h"
 #include "utils/inval.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
@@ -136,6 +139,40 @@ audit_role(Oid role)
 	return role_name(&asking_role, role);
 }
 
+/* A superuser may have taken another's name since. */
+const char *
+audit_authenticated(void)
+{
+	static char name[NAMEDATALEN];
+
+	if (MyProcPort == NULL || MyProcPort->user_name == NULL || strcmp(MyProcPort->user_name, audit_login()) == 0)
+		return NULL;
+	strlcpy(name, MyProcPort->user_name, sizeof(name));
+	make_valid(name);
+	return strcmp(name, audit_login()) == 0 ? NULL : name;
+}
+
+/* {"authenticated": "..."}, where there is something to say; valid until the next call. */
+static const char *
+authenticated_detail(void)
+{
+	static StringInfoData json;
+	const char *name = audit_authenticated();
+	MemoryContext before;
+
+	if (name == NULL)
+		return NULL;
+	before = MemoryContextSwitchTo(TopMemoryContext);
+	if (json.data == NULL)
+		initStringInfo(&json);
+	resetStringInfo(&json);
+	appendStringInfoString(&json, "{\"authenticated\": ");
+	escape_json(&json, name);
+	appendStringInfoChar(&json, '}');
+	MemoryContextSwitchTo(before);
+	return json.data;
+}
+
 const char *
 audit_client_addr(void)
 {
@@ -206,7 +243,7 @@ fill_event(const AuditRecord *record, AuditEvent *event)
 	event->client_addr = audit_client_addr();
 	event->application_name = audit_application_name();
 	event->reason = record->reason;
-	event->detail = record->detail;
+	event->detail = record->detail ? record->detail : authenticated_detail();
 }
 
 /* The longest of each, so that none takes the room of another: together they fit into a line. */
@@ -335,7 +372,7 @@ refuse_unrecorded(const char *why)
 		   errmsg("the audit cannot be written"),
 		   errdetail("Nothing was read or given: %s.", why),
 		   errhint("SELECT * FROM secrets.status() shows the queue; the server's log says more. Where max_worker_processes "
-				   "is used up, raise it: the audit needs one for each database in use."));
+				   "is used up, raise it: the audit needs one for each database in use, beside max_parallel_workers."));
 }
 
 /* Why nothing can be written now; NULL: it can. */
@@ -392,6 +429,19 @@ wait_a_moment(Waiting *waiting)
 	return true;
 }
 
+/* What the worker waits for is more to the point. */
+static const char *
+why_full(Waiting *waiting)
+{
+	Post		post;
+
+	queue_get_post(waiting->queue, &post);
+	if (post.trouble[0] == '\0')
+		return "its queue is full";
+	strlcpy(waiting->trouble, post.trouble, sizeof(waiting->trouble));
+	return waiting->trouble;
+}
+
 /* NULL: it is in the queue, and ends at *until. */
 static const char *
 push(Waiting *waiting, QueuedLine *line, bool durable, uint64 *until)
@@ -404,7 +454,7 @@ push(Waiting *waiting, QueuedLine *line, bool durable, uint64 *until)
 		if (why == NULL && queue_push(waiting->queue, line, until))
 			return NULL;
 		if (why == NULL)
-			why = "its queue is full";
+			why = why_full(waiting);
 	} while (!waiting->never && wait_a_moment(waiting));
 	return why;
 }

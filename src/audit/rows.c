@@ -208,16 +208,20 @@ is_genuine(const AuditDigest *digest)
 
 /* What somebody wrote there by hand, with a high number perhaps, is passed over: verify_audit() tells of it. */
 bool
-digest_find_newest(AuditDigest *digest)
+digest_find_below(int64 number, AuditDigest *digest)
 {
 	Relation	rel = audit_open_table(CATALOG_AUDIT_DIGEST, AccessShareLock);
 	Relation	index = index_open(catalog_oid(CATALOG_AUDIT_DIGEST_PKEY), AccessShareLock);
-	SysScanDesc scan = systable_beginscan_ordered(rel, index, NULL, 0, NULL);
+	ScanKeyData key;
+	SysScanDesc scan;
 	HeapTuple	tuple;
 	bool		found = false;
 
+	ScanKeyInit(&key, DIGEST_NUMBER, BTLessStrategyNumber, F_INT8LT, Int64GetDatum(number));
+	scan = systable_beginscan_ordered(rel, index, NULL, 1, &key);
 	while (!found && HeapTupleIsValid(tuple = systable_getnext_ordered(scan, BackwardScanDirection)))
 	{
+		CHECK_FOR_INTERRUPTS();
 		digest_decode(tuple, RelationGetDescr(rel), digest);
 		found = is_genuine(digest);
 	}
@@ -225,6 +229,12 @@ digest_find_newest(AuditDigest *digest)
 	index_close(index, AccessShareLock);
 	table_close(rel, NoLock);
 	return found;
+}
+
+bool
+digest_find_newest(AuditDigest *digest)
+{
+	return digest_find_below(PG_INT64_MAX, digest);
 }
 
 bool

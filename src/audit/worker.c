@@ -42,6 +42,7 @@
 #define MOST_ATTEMPTS	3		/* to connect, before it is left to the next read */
 
 PGDLLEXPORT pg_noreturn void secrets_audit_worker(Datum arg);
+PGDLLEXPORT pg_noreturn void secrets_audit_spare(Datum arg);
 
 static int	retention = 0;		/* seconds; 0: for ever */
 
@@ -50,6 +51,7 @@ static MemoryContext work_memory = NULL;
 static uint32 seen_changes = 0;
 static bool has_looked = false;	/* for changes; of those from before we came nobody tells us */
 static bool has_open_changes = false;
+static bool has_home = false;	/* else a restore may be under way: lines are added, and nothing else is touched */
 static TimestampTz last_cover = 0;
 static TimestampTz last_prune = 0;
 static TimestampTz last_lastread = 0;
@@ -98,7 +100,7 @@ typedef enum State
 {
 	STATE_READY,
 	STATE_GONE,					/* the extension is not here any more */
-	STATE_HOLDING,				/* a restore may be under way, or nothing was ever stored */
+	STATE_HOLDING,				/* there is no master key: nothing was ever stored, or is restored yet */
 	STATE_SEALED
 } State;
 
@@ -114,7 +116,7 @@ find_key(AuditKey *key)
 		return STATE_GONE;
 	(void) catalog_oid(CATALOG_AUDIT_EVENT);
 	(void) catalog_oid(CATALOG_AUDIT_DIGEST);
-	if (!audit_has_home() || !keyring_find_audit_key(0, key))
+	if (!keyring_find_audit_key(0, key))
 		return STATE_HOLDING;
 	return audit_mac(key, probe, mac) ? STATE_READY : STATE_SEALED;
 }
@@ -159,6 +161,10 @@ write_queued(bool *more)
 
 	begin();
 	state = find_key(&key);
+	/* The end of a restore: what came with it is looked at anew. */
+	if (has_home != audit_has_home())
+		chain_forget();
+	has_home = audit_has_home();
 	if (state == STATE_READY && !chain_is_loaded())
 	{
 		chain_load(queue, &key);
@@ -261,7 +267,7 @@ describe_state(State state)
 		case STATE_SEALED:
 			return "secrets is sealed";
 		case STATE_HOLDING:
-			return "this database was restored, or is new: its first change, or secrets.unseal(), begins the log";
+			return "nothing was ever stored here: the first change, or secrets.unseal(), begins the log";
 		default:
 			return "";
 	}
@@ -330,7 +336,8 @@ work(bool *more)
 	queue_set_trouble(queue, describe_state(state));
 	if (state == STATE_READY)
 	{
-		look_for_changes(is_asked);
+		if (has_home)
+			look_for_changes(is_asked);
 		launch_others(queue);
 	}
 	if (is_asked)
@@ -572,23 +579,27 @@ run_through_errors(void)
 	PG_exception_stack = NULL;
 }
 
-void
-secrets_audit_worker(Datum arg)
+static void
+take_signals(void)
 {
-	Oid			database;
-
-	queue = queue_number(DatumGetInt32(arg));
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	BackgroundWorkerUnblockSignals();
+}
+
+/* False: there is nothing to do, or somebody else does it. */
+static bool
+serve(void)
+{
+	Oid			database;
 
 	if (queue == NULL || !queue_take_post(queue, MyProcPid, MyLatch))
-		proc_exit(0);
+		return false;
 	before_shmem_exit(leave_post, (Datum) 0);
 	/* Not before: whose it is changes as long as nobody is at the post. */
 	database = queue_database(queue);
 	if (!OidIsValid(database))
-		proc_exit(0);
+		return false;
 	/*
 	 * Where the database is gone connecting ends the process with 1, which has
 	 * it started again; and so has a crash of the server that it may have
@@ -597,11 +608,50 @@ secrets_audit_worker(Datum arg)
 	if (queue_count_attempt(queue) > MOST_ATTEMPTS)
 	{
 		queue_reset_attempts(queue);
-		proc_exit(0);
+		return false;
 	}
 	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, BGWORKER_BYPASS_ALLOWCONN);
 	settle_in();
 	run_through_errors();
+	return true;
+}
+
+void
+secrets_audit_worker(Datum arg)
+{
+	take_signals();
+	queue = queue_number(DatumGetInt32(arg));
 	/* Terminated by hand, it is started again. */
-	proc_exit(ShutdownRequestPending ? 1 : 0);
+	proc_exit(serve() && ShutdownRequestPending ? 1 : 0);
+}
+
+static void
+forget_spare(int code, Datum arg)
+{
+	queue_set_spare(NULL);
+}
+
+/* Ends with 1, so that it is started again: a process serves one database only. */
+void
+secrets_audit_spare(Datum arg)
+{
+	take_signals();
+	if (queue_run() == 0)
+		proc_exit(0);
+	queue_set_spare(MyLatch);
+	before_shmem_exit(forget_spare, (Datum) 0);
+	while (!ShutdownRequestPending && (queue = queue_find_wanting()) == NULL)
+	{
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 60000, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+		}
+	}
+	queue_set_spare(NULL);
+	if (!ShutdownRequestPending)
+		(void) serve();
+	proc_exit(1);
 }

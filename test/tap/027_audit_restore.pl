@@ -139,6 +139,8 @@ restored($target, $never, $dumps{custom}[0]);
 value($target, q{SET secrets.actor = 'held'; SELECT secrets.get('s/1')}, $never);
 usleep(500_000);
 is(problems($target, $never), '', 'only read: the log is whole');
+$target->restart;
+like(slurp_file($target->logfile), qr/secrets audit: \{.*"name":"s\/1".*"actor":"held".*\}\n.*It is not in the audit/, 'and what could not be written is in the server log when it stops');
 
 # ---- a copy by template ----
 
