@@ -64,7 +64,8 @@ on_end_of_transaction(XactEvent event, void *arg)
 	if ((queue = queue_of(MyDatabaseId)) == NULL || event == XACT_EVENT_ABORT)
 		return;
 	queue_tell_change(queue);
-	if (launch_worker(queue))
+	/* One that is awake looks for changes by itself. */
+	if (launch_worker(queue) && queue_worker_sleeps(queue))
 		queue_wake(queue);
 }
 
@@ -653,6 +654,22 @@ static const struct
 	{CATALOG_AUDIT_DIGEST, on_log},
 };
 
+/* Else whoever may make a trigger of it could write lines about a table of his own. */
+pg_noreturn static void
+refuse_other_table(void)
+{
+	REFUSE(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED, errmsg("this function serves the catalogs of secrets only"));
+}
+
+static bool
+is_handled(Oid relid)
+{
+	for (int i = 0; i < lengthof(handlers); i++)
+		if (relid == catalog_oid(handlers[i].table))
+			return true;
+	return false;
+}
+
 static void
 handle(Oid relid, Change *change)
 {
@@ -662,9 +679,6 @@ handle(Oid relid, Change *change)
 			handlers[i].handle(change);
 			return;
 		}
-	add_text(change, "table", change->table);
-	add_text(change, "operation", operation(change));
-	write_change(change, ACTION_CONFIG);
 }
 
 static void
@@ -697,6 +711,8 @@ audit_on_change(TriggerData *trigger)
 		.table = RelationGetRelationName(rel),.desc = RelationGetDescr(rel),.ours = catalog_change_is_ours()
 	};
 
+	if (!is_handled(RelationGetRelid(rel)))
+		refuse_other_table();
 	if (!audit_has_home() && RelationGetRelid(rel) != catalog_oid(CATALOG_HOME))
 		return;
 	initStringInfo(&change.detail);

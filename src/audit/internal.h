@@ -82,10 +82,10 @@ extern void origin_forget(void);
 
 /* ---- when each secret was read last, in the worker ---- */
 
-/* Remembers; then, in a transaction, writes down what has been remembered (some of it: true, there is more). */
+/* Remembers; then, in a transaction, writes down some of it (false: not now); and after that, that it is written. */
 extern void lastread_note(const pg_uuid_t *id, TimestampTz at);
 extern bool lastread_is_due(void);
-extern void lastread_write(void);
+extern bool lastread_write(void);
 extern void lastread_written(void);
 
 /* ---- the chain, in the worker ---- */

@@ -14,6 +14,7 @@
 #include "access/table.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
@@ -82,8 +83,8 @@ take(Datum *ids, Datum *times)
 	return n;
 }
 
-/* In the order of ids, as everybody who writes several rows should. */
-void
+/* In the order of ids, as everybody who writes several rows should.  Who locks this table does not stop the log. */
+bool
 lastread_write(void)
 {
 	static Statement statement = STATEMENT(
@@ -94,14 +95,18 @@ lastread_write(void)
 		2, {UUIDARRAYOID, TIMESTAMPTZARRAYOID});
 	Datum	   *ids = palloc(sizeof(Datum) * AT_ONCE);
 	Datum	   *times = palloc(sizeof(Datum) * AT_ONCE);
-	int			n = take(ids, times);
+	int			n;
 	Datum		values[2];
 
+	if (!ConditionalLockRelationOid(catalog_oid(CATALOG_LAST_READ), RowExclusiveLock))
+		return false;
+	n = take(ids, times);
 	values[0] = PointerGetDatum(construct_array(ids, n, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
 	values[1] = PointerGetDatum(construct_array(times, n, TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	SPI_connect();
 	statement_run(&statement, values, NULL, 0);
 	SPI_finish();
+	return true;
 }
 
 /* What was read again meanwhile is not taken any more, and stays. */

@@ -123,12 +123,14 @@ forget_processes(void)
 	}
 }
 
+/* With the position in it: at the same place lay a line when the ring went round the last time, perhaps an equal one. */
 static pg_crc32c
-checksum(const void *data, size_t len)
+checksum(uint64 at, const void *data, size_t len)
 {
 	pg_crc32c	crc;
 
 	INIT_CRC32C(crc);
+	COMP_CRC32C(crc, &at, sizeof(at));
 	COMP_CRC32C(crc, data, len);
 	FIN_CRC32C(crc);
 	return crc;
@@ -149,10 +151,7 @@ close_torn_slots(Queue *queue)
 			queue->end = at;	/* cannot be; rather lose the rest than run wild */
 			break;
 		}
-		/* What lay there before may have been a whole line of the same length. */
-		if (pg_atomic_read_u32(&slot->ready) == 0 && slot->len <= slot->size - sizeof(Slot))
-			slot->crc = ~checksum(slot + 1, slot->len);
-		pg_atomic_write_u32(&slot->ready, 1);
+		pg_atomic_write_u32(&slot->ready, 1);	/* the checksum says whether it is whole */
 		at += slot->size;
 	}
 }
@@ -396,7 +395,7 @@ queue_push(Queue *queue, QueuedLine *line, uint64 *until)
 	if (slot == NULL)
 		return false;
 	memcpy(slot + 1, line, line->len);
-	slot->crc = checksum(line, line->len);
+	slot->crc = checksum(*until - slot->size, line, line->len);
 	pg_write_barrier();
 	pg_atomic_write_u32(&slot->ready, 1);
 	return true;
@@ -416,7 +415,7 @@ queue_peek(Queue *queue, uint64 *at, uint64 end, size_t *len)
 		*at += slot->size;
 		if (slot->len == 0)
 			continue;
-		*len = checksum(slot + 1, slot->len) == slot->crc ? slot->len : 0;
+		*len = checksum(*at - slot->size, slot + 1, slot->len) == slot->crc ? slot->len : 0;
 		return (const QueuedLine *) (slot + 1);
 	}
 	return NULL;
@@ -511,7 +510,10 @@ line_to_event(const QueuedLine *line, size_t len, AuditEvent *event)
 uint64
 queue_end(const Queue *queue)
 {
-	return *(volatile uint64 *) &queue->end;
+	uint64		end = *(volatile uint64 *) &queue->end;
+
+	pg_read_barrier();
+	return end;
 }
 
 uint64

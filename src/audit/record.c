@@ -8,10 +8,10 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
-#include "libpq/libpq-be.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
+#include "utils/backend_status.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/inet.h"
@@ -139,17 +139,17 @@ audit_role(Oid role)
 	return role_name(&asking_role, role);
 }
 
-/* A superuser may have taken another's name since. */
+/* A superuser may have taken another's name since: the table of backends has it as it was. */
 const char *
 audit_authenticated(void)
 {
-	static char name[NAMEDATALEN];
+	static KnownRole authenticated;
+	Oid			role = MyBEEntry ? MyBEEntry->st_userid : InvalidOid;
 
-	if (MyProcPort == NULL || MyProcPort->user_name == NULL || strcmp(MyProcPort->user_name, audit_login()) == 0)
+	if (!OidIsValid(role) || role == GetSessionUserId())
 		return NULL;
-	strlcpy(name, MyProcPort->user_name, sizeof(name));
-	make_valid(name);
-	return strcmp(name, audit_login()) == 0 ? NULL : name;
+	authenticated.role = InvalidOid;	/* rare: looked up each time */
+	return role_name(&authenticated, role);
 }
 
 /* {"authenticated": "..."}, where there is something to say; valid until the next call. */

@@ -196,11 +196,13 @@ look_for_changes(bool asked)
 	}
 	if (lastread_is_due() && (asked || TimestampDifferenceExceeds(last_lastread, now, LONG_SLEEP)))
 	{
+		bool		written;
+
 		begin();
-		if (find_key(&key) == STATE_READY)
-			lastread_write();
+		written = find_key(&key) == STATE_READY && lastread_write();
 		commit(false);
-		lastread_written();
+		if (written)
+			lastread_written();
 		last_lastread = now;
 	}
 	if (chain_is_pruning() || must_prune(now))

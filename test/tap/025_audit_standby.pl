@@ -364,7 +364,7 @@ for (1 .. 3000)
 	push @expected, "$actor|allowed|a/1";
 }
 is($full->{state}, '58030', 'the queue is full: refused');
-like($full->{err}, qr/its queue is full/, 'with words');
+like($full->{err}, qr/its queue is full|the primary cannot be reached/, 'with words');
 cmp_ok(scalar @expected, '>', 500, 'not before');
 configure($small, 'secrets.audit_on_failure = log', 'reload');
 wait_for(sub { value($small, 'SHOW secrets.audit_on_failure') eq 'log' }, 'reload');
