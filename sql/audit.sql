@@ -17,7 +17,7 @@ BEGIN
 	FOR found IN SELECT * FROM secrets.audit_log WHERE event_id > seen AND pid = pg_backend_pid() ORDER BY event_id LOOP
 		RETURN NEXT concat_ws('|', found.action, coalesce(found.name, '-'), CASE WHEN found.id IS NULL THEN '-' ELSE 'id' END, coalesce(found.version::text, '-'), found.outcome, coalesce(found.reason, '-'),
 			replace(found.role, session_user, 'ME'), replace(found.login, session_user, 'ME'), found.via,
-			regexp_replace(found.detail::text, '[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{16}', 'ID', 'g'));
+			replace(regexp_replace(found.detail::text, '[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{16}', 'ID', 'g'), format('"authenticated": "%s"', session_user), '"authenticated": "ME"'));
 		seen = found.event_id;
 	END LOOP;
 	PERFORM set_config('audit_test.seen', seen::text, false);

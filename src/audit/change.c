@@ -701,7 +701,8 @@ handle_statement(Oid relid, TriggerData *trigger, Change *change)
 
 /*
  * While a restore may be under way, rows come in as they were elsewhere: no
- * lines, until the home is made, which counts them.
+ * lines, until the home is made, which counts them.  A restore only adds: who
+ * takes the home away to change something else unseen is seen.
  */
 void
 audit_on_change(TriggerData *trigger)
@@ -713,7 +714,7 @@ audit_on_change(TriggerData *trigger)
 
 	if (!is_handled(RelationGetRelid(rel)))
 		refuse_other_table();
-	if (!audit_has_home() && RelationGetRelid(rel) != catalog_oid(CATALOG_HOME))
+	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event) && !audit_has_home() && RelationGetRelid(rel) != catalog_oid(CATALOG_HOME))
 		return;
 	initStringInfo(&change.detail);
 	if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))

@@ -1,6 +1,6 @@
 # Whoever is refused, and whoever is warned: nothing of what they gave, and no value,
-# is in what they are told, in the server log, or in any file; with everything logged
-# that can be.
+# is in what they are told, in the server log, or in any file (but for names, which are
+# in the audit); with everything logged that can be.
 use strict;
 use warnings FATAL => 'all';
 
@@ -34,6 +34,7 @@ sub nowhere
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	my @found = files_with($node->basedir, 'CANARY', unpack('H*', 'CANARY'));
 	is_deeply(\@found, [], "$name: in no file, the log among them");
+	is_deeply([ files_with($node->logfile, 'NAMED') ], [], "$name: no name in the log");
 	foreach my $file (@found) { diag("$file: " . ($1 =~ s/[^ -~\n]/?/gr)) if slurp_file($file) =~ /(.{0,200}$any.{0,100})/s; }
 	return;
 }
@@ -63,38 +64,39 @@ is(scalar files_with($node->logfile, $literal), 1, 'a literal is in the log: it 
 
 # ---- refused ----
 
-# [ who, SQLSTATE, statement, its parameters ]: CANARY in one is a new one each time.
+# [ who, SQLSTATE, statement, its parameters ]: CANARY in one is a new one each time, and so is NAMED,
+# which is a name or a pattern: of these the audit tells.
 my @calls = (
 	# Who may not.
 	(map { my $who = $_; map { [ $who, '42501', @$_ ] } (
-			[ 'SELECT secrets.get($1)', 'CANARY/a' ],
-			[ 'SELECT secrets.try_get($1)', 'CANARY/a' ],
-			[ 'SELECT secrets.get_bytes($1)', 'CANARY/a' ],
-			[ 'SELECT * FROM secrets.get_many($1)', '{a/c,CANARY/a}' ],
-			[ 'SELECT secrets.current_version($1)', 'CANARY' ],
-			[ 'SELECT secrets.put($1, $2)', 'CANARY/a', 'CANARY' ],
+			[ 'SELECT secrets.get($1)', 'NAMED/a' ],
+			[ 'SELECT secrets.try_get($1)', 'NAMED/a' ],
+			[ 'SELECT secrets.get_bytes($1)', 'NAMED/a' ],
+			[ 'SELECT * FROM secrets.get_many($1)', '{a/c,NAMED/a}' ],
+			[ 'SELECT secrets.current_version($1)', 'NAMED' ],
+			[ 'SELECT secrets.put($1, $2)', 'NAMED/a', 'CANARY' ],
 			[ 'SELECT secrets.put($1, $2)', 'a/c', 'CANARY' ],
 			[ 'SELECT secrets.put($1, $2::jsonb)', 'a/json', '{"k": "CANARY"}' ],
 			[ 'SELECT secrets.put_bytes($1, $2)', 'a/c', 'CANARY' ],
 			[ 'SELECT secrets.patch($1, $2::text)', 'a/json', '{"k": "CANARY"}' ],
 			[ 'SELECT secrets.put($1, $2, description => $3, tags => $4, options => $5)', 'a/c', 'CANARY', 'CANARY', '{"t": "CANARY"}', '{}' ],
-			[ 'SELECT secrets.rename($1, $2)', 'a/c', 'CANARY/b' ],
-			[ 'SELECT secrets.generate($1)', 'CANARY' ],
+			[ 'SELECT secrets.rename($1, $2)', 'a/c', 'NAMED/b' ],
+			[ 'SELECT secrets.generate($1)', 'NAMED' ],
 			[ 'SELECT in_function($1, $2)', 'a/c', 'CANARY' ],
 			[ 'INSERT INTO secrets.inbox (name, value) VALUES ($1, $2)', 'a/c', 'CANARY' ],
-			[ 'SELECT secrets.grant($1, $2, $3)', 'read', 'CANARY/**', 'reader' ],
-			[ 'SELECT secrets.grant($1, $2, $3, options => $4)', 'read', 'a/CANARY', 'CANARY', '{"ssl": true}' ],
-			[ 'SELECT secrets.deny($1, $2, $3)', 'read', 'CANARY/**', 'public' ],
-			[ 'SELECT secrets.revoke($1, $2, $3)', 'read', 'CANARY/**', 'CANARY' ],
-			[ 'SELECT secrets.undeny($1, $2, $3)', 'read', 'CANARY/*', 'CANARY' ],
-			[ 'SELECT secrets.can($1, $2, $3)', 'read', 'CANARY', 'postgres' ],
+			[ 'SELECT secrets.grant($1, $2, $3)', 'read', 'NAMED/**', 'reader' ],
+			[ 'SELECT secrets.grant($1, $2, $3, options => $4)', 'read', 'a/NAMED', 'CANARY', '{"ssl": true}' ],
+			[ 'SELECT secrets.deny($1, $2, $3)', 'read', 'NAMED/**', 'public' ],
+			[ 'SELECT secrets.revoke($1, $2, $3)', 'read', 'NAMED/**', 'CANARY' ],
+			[ 'SELECT secrets.undeny($1, $2, $3)', 'read', 'NAMED/*', 'CANARY' ],
+			[ 'SELECT secrets.can($1, $2, $3)', 'read', 'NAMED', 'postgres' ],
 			[ 'SELECT secrets.can($1, $2, $3)', 'read', 'a/c', 'CANARY' ],
-			[ 'SELECT * FROM secrets.explain($1, $2)', 'CANARY', 'CANARY' ]) } qw(stranger reader)),
+			[ 'SELECT * FROM secrets.explain($1, $2)', 'NAMED', 'CANARY' ]) } qw(stranger reader)),
 	# Who gives elsewhere.
-	[ 'giver', '42501', 'SELECT secrets.grant($1, $2, $3)', 'read', 'CANARY/**', 'reader' ],
+	[ 'giver', '42501', 'SELECT secrets.grant($1, $2, $3)', 'read', 'NAMED/**', 'reader' ],
 	[ 'giver', '42704', 'SELECT secrets.grant($1, $2, $3)', 'read', 'g/a', 'CANARY' ],
-	[ 'giver', '42704', 'SELECT secrets.revoke($1, $2, $3)', 'read', 'g/CANARY', 'CANARY' ],
-	[ 'giver', '42704', 'SELECT secrets.get($1)', 'g/CANARY' ],
+	[ 'giver', '42704', 'SELECT secrets.revoke($1, $2, $3)', 'read', 'g/NAMED', 'CANARY' ],
+	[ 'giver', '42704', 'SELECT secrets.get($1)', 'g/NAMED' ],
 	# Who gives what is no such thing.
 	(map { my $who = $_; map { [ $who, '22023', @$_ ] } (
 			[ 'SELECT secrets.grant($1, $2, $3)', 'read, CANARY', 'g/**', 'reader' ],
@@ -108,7 +110,7 @@ my @calls = (
 			[ 'SELECT secrets.can($1, $2)', 'read', 'CANARY !' ],
 			[ 'SELECT * FROM secrets.explain($1)', 'CANARY/' ] ) } qw(stranger giver postgres)),
 	[ 'postgres', '42704', 'SELECT secrets.can($1, $2, $3)', 'read', 'a/b', 'CANARY' ],
-	[ 'postgres', '42704', 'SELECT secrets.deny($1, $2, $3)', 'read', 'CANARY/x', 'CANARY' ]);
+	[ 'postgres', '42704', 'SELECT secrets.deny($1, $2, $3)', 'read', 'NAMED/x', 'CANARY' ]);
 
 my $prepared = 0;
 sub refusals
@@ -119,12 +121,12 @@ sub refusals
 	foreach my $call (@calls)
 	{
 		my ($who, $state, $sql, @values) = @$call;
-		s/CANARY/canary()/ge foreach @values;
+		s/CANARY/canary()/ge, s/NAMED/'NAMED' . ++$made/ge foreach @values;
 		my $name = 'p' . ++$prepared;
 		my $answer = $client{$who}->prepare($name, $sql)->run($name, @values);
 
 		push @wrong, "$who: $sql (@$call[3 .. $#$call]): $answer->{state} $answer->{err}" if $answer->{state} ne $state;
-		push @told, "$who: $sql: $answer->{err} $answer->{notices}" if "$answer->{err}$answer->{notices}" =~ /CANARY/;
+		push @told, "$who: $sql: $answer->{err} $answer->{notices}" if "$answer->{err}$answer->{notices}" =~ /CANARY|NAMED/;
 	}
 	is_deeply(\@wrong, [], "$round: " . @calls . ' calls, each refused with its SQLSTATE');
 	is_deeply(\@told, [], "$round: nothing of it in what they are told");
@@ -191,6 +193,7 @@ refusals('refused, parameters of errors logged');
 copy_in('refused, parameters of errors logged');
 warned('warned, parameters of errors logged');
 
+cmp_ok(value($node, q{SELECT count(*) FROM secrets.audit_log WHERE outcome <> 'allowed' AND name LIKE '%NAM' || 'ED%'}), '>', 20, 'names that were asked for are in the audit');
 my $log = slurp_file($node->logfile);
 my $states = () = $log =~ /ERROR:  42501: /g;
 cmp_ok($states, '>=', 2 * grep({ $_->[1] eq '42501' } @calls), 'the refusals are in the log');
