@@ -189,7 +189,7 @@ SELECT number AS first FROM secrets_catalog.audit_digest ORDER BY number LIMIT 1
 SELECT number AS reads FROM secrets_catalog.audit_digest WHERE kind = 'reads' AND lines > 1 ORDER BY number LIMIT 1 \gset
 SELECT max(number) AS last FROM secrets_catalog.audit_digest \gset
 SELECT event_id AS line FROM secrets_catalog.audit_event WHERE batch = :reads ORDER BY 1 LIMIT 1 \gset
-SELECT events[1] AS change FROM secrets_catalog.audit_digest WHERE number = :first \gset
+SELECT events[1] AS change FROM secrets_catalog.audit_digest WHERE events IS NOT NULL ORDER BY number LIMIT 1 \gset
 SELECT pg_temp.find('SELECT 1');
 -- edited
 SELECT pg_temp.find('UPDATE secrets_catalog.audit_event SET outcome = ''failed'' WHERE event_id = ' || :line);

@@ -43,6 +43,9 @@ extern void audit_receive(const uint8 *bytes, size_t len, uint8 answer[HASH_LEN]
 extern void audit_on_change(TriggerData *trigger);
 extern bool audit_has_home(void);
 
+/* What is still in a queue that goes, to the server's log. */
+extern void record_log_queue(Queue *queue, const char *why);
+
 /* ---- rows ---- */
 
 /*

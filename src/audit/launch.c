@@ -18,6 +18,7 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "audit/internal.h"
 #include "audit/launch.h"
 #include "base/catalog.h"
 #include "base/compat.h"
@@ -269,7 +270,10 @@ on_utility(PlannedStmt *statement, const char *query, bool read_only_tree, Proce
 		send_away(queue);
 		run_utility(statement, query, read_only_tree, context, params, environment, dest, completion);
 		if (IsA(command, DropdbStmt))
+		{
+			record_log_queue(queue, "the database was dropped");
 			queue_free(queue);
+		}
 		/* Our tables are locked now, until they are gone. */
 		if (IsA(command, DropdbStmt) || IsA(command, DropStmt))
 			comes_back = false;

@@ -319,8 +319,9 @@ log_event(const AuditEvent *event, const char *why)
 	pfree(json.data);
 }
 
-static void
-log_queue(Queue *queue)
+/* Also in the postmaster. */
+void
+record_log_queue(Queue *queue, const char *why)
 {
 	MemoryContext each = AllocSetContextCreate(TopMemoryContext, "secrets audit, one line", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext before = MemoryContextSwitchTo(each);
@@ -333,7 +334,7 @@ log_queue(Queue *queue)
 	while ((line = queue_peek(queue, &at, end, &len)) != NULL)
 	{
 		if (line_to_event(line, len, &event))
-			log_event(&event, "the server stopped before it was known to be written");
+			log_event(&event, why);
 		MemoryContextReset(each);
 	}
 	MemoryContextSwitchTo(before);
@@ -351,7 +352,7 @@ log_what_is_left(int code, Datum arg)
 		return;
 	for (int i = 0; queue_run() != 0 && i < MAX_QUEUES; i++)
 		if (queue_depth(queue_number(i)) > 0)
-			log_queue(queue_number(i));
+			record_log_queue(queue_number(i), "the server stopped before it was known to be written");
 }
 
 void

@@ -112,7 +112,8 @@ find_key(AuditKey *key)
 	uint8		mac[AUDIT_MAC_LEN];
 
 	/* A table that has another name by now is no reason to forget what is queued: that is an error. */
-	if (!OidIsValid(get_extension_oid("secrets", true)))
+	if (!OidIsValid(get_extension_oid("secrets", true)) && !OidIsValid(catalog_oid_or_none(CATALOG_SECRET))
+		&& !OidIsValid(catalog_oid_or_none(CATALOG_AUDIT_EVENT)))
 		return STATE_GONE;
 	(void) catalog_oid(CATALOG_AUDIT_EVENT);
 	(void) catalog_oid(CATALOG_AUDIT_DIGEST);
@@ -293,6 +294,7 @@ work_on_standby(bool *more)
 	state = hand_over(more);
 	if (state == STATE_GONE)
 	{
+		record_log_queue(queue, "the extension was dropped");
 		queue_forget(queue);
 		return false;
 	}
@@ -330,6 +332,7 @@ work(bool *more)
 	} while (is_asked && *more);
 	if (state == STATE_GONE)
 	{
+		record_log_queue(queue, "the extension was dropped");
 		queue_forget(queue);
 		seen_changes = queue_changes(queue);
 		return false;
@@ -374,8 +377,9 @@ name_lockers(void)
 	SPI_connect();
 	if (OidIsValid(catalog_oid_or_none(CATALOG_AUDIT_EVENT))
 		&& SPI_execute("SELECT l.pid, a.usename FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a USING (pid) "
-					   "WHERE l.granted AND l.relation IN ('secrets_catalog.audit_event'::pg_catalog.regclass, "
-					   "'secrets_catalog.audit_digest'::pg_catalog.regclass) AND l.pid" NE "pg_catalog.pg_backend_pid() "
+					   "WHERE l.granted AND l.relation IN (SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relnamespace" EQ
+					   "'secrets_catalog'::pg_catalog.regnamespace) AND l.pid" NE "pg_catalog.pg_backend_pid() AND l.database" EQ
+					   "(SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname" EQ "pg_catalog.current_database()) "
 					   "AND l.mode" NE "'AccessShareLock' AND l.mode" NE "'RowExclusiveLock'", true, 10) == SPI_OK_SELECT)
 		for (uint64 i = 0; i < SPI_processed; i++)
 			ereport(LOG, (errmsg("secrets: the audit of database %u waits for a lock that process %s (%s) holds", MyDatabaseId,

@@ -357,28 +357,6 @@ keyring_is_open(void)
 	return page_state() == PAGE_READY;
 }
 
-/*
- * Each process finds the key that seals anew for each change that it makes, as
- * it does for sealing: what was rolled back must not sign anything.
- */
-bool
-keyring_find_audit_key(int64 version, AuditKey *key)
-{
-	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "secrets audit key", ALLOCSET_SMALL_SIZES);
-	MemoryContext before = MemoryContextSwitchTo(scratch);
-	MasterRow	row;
-	bool		found = version == 0 ? master_find_newest(&row) > 0 : master_find_version(version, &row);
-
-	if (found)
-	{
-		key->version = row.version;
-		memcpy(key->id, row.id, BOX_ID_LEN);
-	}
-	MemoryContextSwitchTo(before);
-	MemoryContextDelete(scratch);
-	return found;
-}
-
 /* As get_key(), but where the root key is another one that is an answer, not an error. */
 static ReadyKey *
 try_get_key(const uint8_t id[BOX_ID_LEN])
@@ -394,6 +372,56 @@ try_get_key(const uint8_t id[BOX_ID_LEN])
 	MemoryContextSwitchTo(before);
 	MemoryContextDelete(scratch);
 	return key;
+}
+
+static bool
+opens(const uint8_t id[BOX_ID_LEN])
+{
+	return find_ready(id) != NULL || try_get_key(id) != NULL;
+}
+
+/* A row that somebody planted above the others shall not make everybody take the server for sealed. */
+static bool
+find_newest_that_opens(MasterRow *newest)
+{
+	int			n;
+	MasterRow  *rows = master_read_all(&n);
+	bool		found = false;
+
+	for (int i = 0; i < n; i++)
+		if ((!found || master_is_newer(&rows[i], newest)) && opens(rows[i].id))
+		{
+			*newest = rows[i];
+			found = true;
+		}
+	return found;
+}
+
+static bool
+find_audit_row(int64 version, MasterRow *row)
+{
+	if (version != 0)
+		return master_find_version(version, row);
+	return (keyring_is_open() && find_newest_that_opens(row)) || master_find_newest(row) > 0;
+}
+
+/* Each process finds it anew for each change that it makes, as it does for sealing: what was rolled back signs nothing. */
+bool
+keyring_find_audit_key(int64 version, AuditKey *key)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "secrets audit key", ALLOCSET_SMALL_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(scratch);
+	MasterRow	row;
+	bool		found = find_audit_row(version, &row);
+
+	if (found)
+	{
+		key->version = row.version;
+		memcpy(key->id, row.id, BOX_ID_LEN);
+	}
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(scratch);
+	return found;
 }
 
 bool

@@ -67,7 +67,7 @@ typedef struct AuditKey
 	uint8_t		id[BOX_ID_LEN];
 } AuditKey;
 
-/* version 0: the key that seals now.  False: there is none such. */
+/* version 0: the newest that opens; while sealed, the newest.  False: there is none such. */
 extern bool keyring_find_audit_key(int64 version, AuditKey *key);
 
 /* False: sealed, or the root key in memory does not open that master key.  58000 where libcrypto refuses. */

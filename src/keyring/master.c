@@ -94,8 +94,8 @@ master_read_all(int *n)
 }
 
 /* Two keyrings may have met in one table by a restore: then the id decides between equal versions. */
-static bool
-is_newer(const MasterRow *a, const MasterRow *b)
+bool
+master_is_newer(const MasterRow *a, const MasterRow *b)
 {
 	if (a->version != b->version)
 		return a->version > b->version;
@@ -109,7 +109,7 @@ master_find_newest(MasterRow *row)
 	MasterRow  *rows = master_read_all(&n);
 
 	for (int i = 0; i < n; i++)
-		if (i == 0 || is_newer(&rows[i], row))
+		if (i == 0 || master_is_newer(&rows[i], row))
 			*row = rows[i];
 	return n;
 }
@@ -122,7 +122,7 @@ master_find_version(int64 version, MasterRow *row)
 	bool		found = false;
 
 	for (int i = 0; i < n; i++)
-		if (rows[i].version == version && (!found || is_newer(&rows[i], row)))
+		if (rows[i].version == version && (!found || master_is_newer(&rows[i], row)))
 		{
 			*row = rows[i];
 			found = true;

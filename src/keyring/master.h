@@ -26,6 +26,7 @@ extern bool master_find_version(int64 version, MasterRow *row);
 /* The one that seals; returns how many there are in all, 0 for none. */
 extern int	master_find_newest(MasterRow *row);
 extern MasterRow *master_read_all(int *n);
+extern bool master_is_newer(const MasterRow *a, const MasterRow *b);
 
 /* Nobody else adds a key, or changes a wrap, until the end of the transaction. */
 extern void master_lock(void);

@@ -188,6 +188,14 @@ pick_field(Plain *plain, const text *field)
 	return JSON_OK;
 }
 
+static const char *
+field_problem(JsonResult result)
+{
+	if (result == JSON_NO_FIELD)
+		return "no such field";
+	return result == JSON_UNTRANSLATABLE ? "not storable as text" : "not a JSON object";
+}
+
 bool
 kv_get(const ReadRequest *request, text **value)
 {
@@ -213,7 +221,7 @@ kv_get(const ReadRequest *request, text **value)
 		gate_record(&pass, &secret.id, version);
 		return false;
 	}
-	gate_record_failure(&pass, &secret.id, version, result == JSON_NO_FIELD ? "no such field" : "not a JSON object");
+	gate_record_failure(&pass, &secret.id, version, field_problem(result));
 	if (result == JSON_NO_FIELD && request->missing_ok)
 		return false;
 	refuse_no_field(result, &secret, request->field);

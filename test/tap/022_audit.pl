@@ -278,6 +278,32 @@ value($node, $q);
 eventually(sub { is_proved($crashed) }, 'a crash right after a change: its digest comes when somebody reads');
 is_whole('who ends late');
 
+# ---- what is old ----
+
+# Whole stretches, or nothing of one.
+value($node, q{CREATE DATABASE old});
+value($node, q{CREATE EXTENSION secrets; SELECT secrets.put('a', 'x')}, 'old');
+value($node, q{SELECT secrets.get('a'); SELECT secrets.put('a', 'y'); SELECT pg_sleep(0.2)}, 'old') for 1 .. 4;
+my $old_head = value($node, 'SELECT secrets.audit_head()', 'old');
+my $digests = q{SELECT count(*) FROM secrets_catalog.audit_digest WHERE kind <> 'retention'};
+my $there = value($node, $digests, 'old');
+usleep(1_200_000);
+is(value($node, q{SELECT count(*) > 8 FROM secrets_catalog.audit_event}, 'old'), 't', 'kept for ever, if nobody says otherwise');
+set_audit('secrets.audit_retention', '1s');
+value($node, q{SELECT secrets.get('a')}, 'old');
+eventually(sub { value($node, "SELECT count(*) FROM secrets_catalog.audit_event WHERE at < now() - interval '20 seconds'", 'old') eq '0'
+	&& value($node, q{SELECT count(*) FROM secrets_catalog.audit_digest WHERE kind = 'retention'}, 'old') > 0 }, 'audit_retention: what is older goes');
+set_audit('secrets.audit_retention', '0');
+usleep(300_000);
+cmp_ok(value($node, $digests, 'old'), '>=', $there, 'its digests stay');
+is(value($node, q{SELECT count(*) FROM (SELECT d.lines, d.kind, (SELECT count(*) FROM secrets_catalog.audit_event e WHERE e.batch = d.number OR e.event_id = ANY (d.events)) AS n
+	FROM secrets_catalog.audit_digest d) x WHERE n NOT IN (0, lines)}, 'old'), 0, 'whole stretches only');
+is(value($node, q{SELECT count(*) > 0 FROM secrets_catalog.audit_digest d WHERE lines > 0 AND NOT EXISTS (SELECT FROM secrets_catalog.audit_event e WHERE e.batch = d.number OR e.event_id = ANY (d.events))}, 'old'), 't', 'some are gone');
+is_whole('retention', 'old');
+is(value($node, "SELECT count(*) FROM secrets.verify_audit(expected_head => '$old_head')", 'old'), 0, 'an old head is there still');
+is(value($node, q{SELECT secrets.get('a')}, 'old'), 'y', 'and it goes on');
+is_whole('retention, later', 'old');
+
 # One that nobody speaks to for a while: its worker is to be gone in the end.
 value($node, q{CREATE EXTENSION secrets; SELECT secrets.put('a', 'x'); SELECT secrets.get('a')}, 'idle');
 
@@ -367,32 +393,6 @@ value($node, "SET secrets.actor = '$sealed'; UPDATE secrets_catalog.secret SET d
 value($node, 'SELECT secrets.unseal()');
 eventually(sub { is_proved($sealed) }, 'a change by hand while sealed gets its digest when it is over');
 is(value($node, 'SELECT string_agg(DISTINCT kind, \',\') FROM secrets.verify_audit()'), 'sealed', 'and is told as that, not as damage');
-
-# ---- what is old ----
-
-# Whole stretches, or nothing of one.
-value($node, q{CREATE DATABASE old});
-value($node, q{CREATE EXTENSION secrets; SELECT secrets.put('a', 'x')}, 'old');
-value($node, q{SELECT secrets.get('a'); SELECT secrets.put('a', 'y'); SELECT pg_sleep(0.2)}, 'old') for 1 .. 4;
-my $old_head = value($node, 'SELECT secrets.audit_head()', 'old');
-my $digests = q{SELECT count(*) FROM secrets_catalog.audit_digest WHERE kind <> 'retention'};
-my $there = value($node, $digests, 'old');
-usleep(1_200_000);
-is(value($node, q{SELECT count(*) > 8 FROM secrets_catalog.audit_event}, 'old'), 't', 'kept for ever, if nobody says otherwise');
-set_audit('secrets.audit_retention', '1s');
-value($node, q{SELECT secrets.get('a')}, 'old');
-eventually(sub { value($node, "SELECT count(*) FROM secrets_catalog.audit_event WHERE at < now() - interval '20 seconds'", 'old') eq '0'
-	&& value($node, q{SELECT count(*) FROM secrets_catalog.audit_digest WHERE kind = 'retention'}, 'old') > 0 }, 'audit_retention: what is older goes');
-set_audit('secrets.audit_retention', '0');
-usleep(300_000);
-cmp_ok(value($node, $digests, 'old'), '>=', $there, 'its digests stay');
-is(value($node, q{SELECT count(*) FROM (SELECT d.lines, d.kind, (SELECT count(*) FROM secrets_catalog.audit_event e WHERE e.batch = d.number OR e.event_id = ANY (d.events)) AS n
-	FROM secrets_catalog.audit_digest d) x WHERE n NOT IN (0, lines)}, 'old'), 0, 'whole stretches only');
-is(value($node, q{SELECT count(*) > 0 FROM secrets_catalog.audit_digest d WHERE lines > 0 AND NOT EXISTS (SELECT FROM secrets_catalog.audit_event e WHERE e.batch = d.number OR e.event_id = ANY (d.events))}, 'old'), 't', 'some are gone');
-is_whole('retention', 'old');
-is(value($node, "SELECT count(*) FROM secrets.verify_audit(expected_head => '$old_head')", 'old'), 0, 'an old head is there still');
-is(value($node, q{SELECT secrets.get('a')}, 'old'), 'y', 'and it goes on');
-is_whole('retention, later', 'old');
 
 # ---- gone when there is nothing to do ----
 
