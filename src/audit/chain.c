@@ -175,36 +175,37 @@ cover_row(HeapTuple tuple, TupleDesc desc, Covered *covered)
 	add_leaf(covered->hash, leaf);
 	if (covered->n == covered->room)
 	{
-		covered->room = Max(64, covered->room * 2);
-		covered->events = covered->events
-			? repalloc_huge(covered->events, sizeof(int64) * (Size) covered->room)
-			: palloc(sizeof(int64) * (Size) covered->room);
+		covered->room *= 2;
+		covered->events = repalloc_huge(covered->events, sizeof(int64) * (Size) covered->room);
 	}
 	covered->events[covered->n++] = row.event_id;
 	covered->unsigned_lines += !row.has_mac;
 }
 
+/* Some at a time: one transaction may have made a million. */
+#define PIECE_OF_LINES 1000
+
 static void
 cover_rows(Statement *statement, Datum *values, Covered *covered)
 {
-	uint64		n = statement_run(statement, values, NULL, 0);
-	MemoryContext each = AllocSetContextCreate(CurrentMemoryContext, "secrets audit, one line", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext each = AllocSetContextCreate(CurrentMemoryContext, "secrets audit, some lines", ALLOCSET_DEFAULT_SIZES);
+	Portal		portal = statement_open(statement, values);
 
-	for (uint64 i = 0; i < n; i++)
+	covered->room = 64;
+	covered->events = palloc(sizeof(int64) * (Size) covered->room);
+	do
 	{
-		MemoryContext before = MemoryContextSwitchTo(each);
+		MemoryContext before;
 
-		if (covered->events == NULL)
-		{
-			MemoryContextSwitchTo(before);
-			covered->room = 64;
-			covered->events = palloc(sizeof(int64) * (Size) covered->room);
-			MemoryContextSwitchTo(each);
-		}
-		cover_row(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, covered);
+		SPI_cursor_fetch(portal, true, PIECE_OF_LINES);
+		before = MemoryContextSwitchTo(each);
+		for (uint64 i = 0; i < SPI_processed; i++)
+			cover_row(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, covered);
 		MemoryContextSwitchTo(before);
 		MemoryContextReset(each);
-	}
+		SPI_freetuptable(SPI_tuptable);
+	} while (SPI_processed > 0);
+	SPI_cursor_close(portal);
 	MemoryContextDelete(each);
 }
 

@@ -287,6 +287,29 @@ execute(Statement *statement, Datum *values, const char *nulls, long max_rows)
 	return rc;
 }
 
+Portal
+statement_open(Statement *statement, Datum *values)
+{
+	bool		seqscan = enable_seqscan;
+	bool		bitmapscan = enable_bitmapscan;
+	Portal		portal = NULL;
+
+	prepare(statement);
+	enable_seqscan = statement->reads_all;
+	enable_bitmapscan = false;
+	PG_TRY();
+	{
+		portal = SPI_cursor_open(NULL, statement->plan, values, NULL, false);
+	}
+	PG_FINALLY();
+	{
+		enable_seqscan = seqscan;
+		enable_bitmapscan = bitmapscan;
+	}
+	PG_END_TRY();
+	return portal;
+}
+
 uint64
 statement_run(Statement *statement, Datum *values, const char *nulls, long max_rows)
 {

@@ -121,4 +121,7 @@ typedef struct Statement
  */
 extern uint64 statement_run(Statement *statement, Datum *values, const char *nulls, long max_rows);
 
+/* The same for very many rows: to be fetched and closed as any portal of SPI's. */
+extern struct PortalData *statement_open(Statement *statement, Datum *values);
+
 #endif
