@@ -405,6 +405,7 @@ find_trouble(Queue *queue, bool wait_for_disk, char trouble[sizeof(((Post *) 0)-
 typedef struct Waiting
 {
 	Queue	   *queue;
+	bool		gives_nothing;	/* a refusal: it goes in if there is room, whatever the worker does */
 	bool		never;
 	TimestampTz until;
 	char		trouble[128];
@@ -431,6 +432,18 @@ wait_a_moment(Waiting *waiting)
 }
 
 /* What the worker waits for is more to the point. */
+/* Nobody can be given a value here, so nothing is lost to who asks for one: the server's log will do. */
+static bool
+is_before_first_key(Queue *queue)
+{
+	Post		post;
+
+	if (queue == NULL)
+		return false;
+	queue_get_post(queue, &post);
+	return post.holding;
+}
+
 static const char *
 why_full(Waiting *waiting)
 {
@@ -449,6 +462,11 @@ push(Waiting *waiting, QueuedLine *line, bool durable, uint64 *until)
 {
 	const char *why;
 
+	if (waiting->gives_nothing && waiting->queue && queue_push(waiting->queue, line, until))
+	{
+		(void) launch_worker(waiting->queue);
+		return NULL;
+	}
 	do
 	{
 		why = find_trouble(waiting->queue, durable, waiting->trouble);
@@ -456,7 +474,7 @@ push(Waiting *waiting, QueuedLine *line, bool durable, uint64 *until)
 			return NULL;
 		if (why == NULL)
 			why = why_full(waiting);
-	} while (!waiting->never && wait_a_moment(waiting));
+	} while (!waiting->never && !is_before_first_key(waiting->queue) && wait_a_moment(waiting));
 	return why;
 }
 
@@ -498,12 +516,17 @@ record_wait_for_disk(uint64 until)
 	return why;
 }
 
+static bool
+gives_nothing(const AuditRecord *record)
+{
+	return record->outcome == OUTCOME_DENIED || record->outcome == OUTCOME_FAILED;
+}
+
 /* What gives no value away need not be on disk before. */
 static bool
 is_durable(const AuditRecord *record)
 {
-	return mode == AUDIT_DURABLE && !record->optional && record->action != ACTION_LIST
-		&& (record->outcome == OUTCOME_ALLOWED || record->outcome == OUTCOME_STARTED);
+	return mode == AUDIT_DURABLE && !record->optional && record->action != ACTION_LIST && !gives_nothing(record);
 }
 
 /* Single-user mode has no worker and nobody else: what is given away is written here and now. */
@@ -526,7 +549,9 @@ audit_record(const AuditRecord *record)
 		QueuedLine	line;
 		char		room[MAX_LINE];
 	}			buffer;
-	Waiting		waiting = {.queue = queue_mine(),.never = record->optional};
+	Waiting		waiting = {
+		.queue = queue_mine(),.gives_nothing = gives_nothing(record),.never = record->optional
+	};
 	bool		durable = is_durable(record);
 	AuditEvent	event;
 	uint64		until;
@@ -538,7 +563,7 @@ audit_record(const AuditRecord *record)
 		record_alone(record, &event);
 		return;
 	}
-	if (queue_run() == 0 && record->outcome != OUTCOME_ALLOWED && record->outcome != OUTCOME_STARTED)
+	if (queue_run() == 0 && gives_nothing(record))
 	{
 		log_event(&event, "secrets is not in shared_preload_libraries");
 		return;
@@ -554,6 +579,6 @@ audit_record(const AuditRecord *record)
 	if (why == NULL)
 		return;
 	log_event(&event, why);
-	if (on_failure == FAILURE_REFUSE && !record->optional)
+	if (on_failure == FAILURE_REFUSE && !record->optional && !is_before_first_key(waiting.queue))
 		refuse_unrecorded(why);
 }

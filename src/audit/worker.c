@@ -31,12 +31,14 @@
 #include "audit/launch.h"
 #include "base/compat.h"
 #include "base/refuse.h"
+#include "policy/policy.h"
 
 #define SHORT_SLEEP		100		/* milliseconds, while lines come */
 #define LONG_SLEEP		1000
 #define COVER_EVERY		500		/* changes are looked for no more often, unless somebody asks */
 #define LEAVE_AFTER		30000	/* without anything to do */
 #define PRUNE_EVERY		3600000
+#define CHECK_EVERY		60000
 #define LOG_HEAD_EVERY	10000	/* each head stands for all before it */
 #define LAST_WORDS		300		/* when it is terminated: for those who are at their last reads */
 #define MOST_ATTEMPTS	3		/* to connect, before it is left to the next read */
@@ -53,6 +55,7 @@ static bool has_looked = false;	/* for changes; of those from before we came nob
 static bool has_open_changes = false;
 static bool has_home = false;	/* else a restore may be under way: lines are added, and nothing else is touched */
 static TimestampTz last_cover = 0;
+static TimestampTz last_check = 0;
 static TimestampTz last_prune = 0;
 static TimestampTz last_lastread = 0;
 static TimestampTz last_work = 0;
@@ -276,6 +279,30 @@ describe_state(State state)
 	}
 }
 
+/* Somebody has switched off what writes the lines of changes. */
+static void
+set_triggers_back(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	AuditRecord record = {.action = ACTION_CONFIG,.outcome = OUTCOME_ALLOWED,.reason = "triggers were off"};
+	int			n;
+
+	if (last_check != 0 && !TimestampDifferenceExceeds(last_check, now, CHECK_EVERY))
+		return;
+	last_check = now;
+	begin();
+	n = policy_set_triggers_back(false);
+	if (n > 0)
+	{
+		record.role = GetUserId();
+		record.detail = psprintf("{\"set_back\": %d}", n);
+		audit_set_via(VIA_SCHEDULER);
+		audit_record_change(&record);
+		ereport(LOG, (errmsg("secrets: %d triggers of its catalogs in database %u were off, and are on again", n, MyDatabaseId)));
+	}
+	commit(false);
+}
+
 /* False: leave, for good. */
 static bool
 work_on_standby(bool *more)
@@ -342,7 +369,10 @@ work(bool *more)
 	if (state == STATE_READY)
 	{
 		if (has_home)
+		{
+			set_triggers_back();
 			look_for_changes(is_asked);
+		}
 		launch_others(queue);
 	}
 	if (is_asked)

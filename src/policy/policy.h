@@ -137,4 +137,10 @@ extern void policy_take_privileges(Rule *rule, PrivilegeSet privileges);
 extern void policy_settle(void);
 extern bool policy_is_settled(void);
 
+/*
+ * Our triggers on the catalogs fire always: those that do not are set back, how
+ * many is returned.  Not waiting, tables that others use are left for later.
+ */
+extern int	policy_set_triggers_back(bool wait);
+
 #endif

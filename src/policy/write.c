@@ -237,9 +237,27 @@ make_home(void)
 	catalog_run_once("INSERT INTO secrets_catalog.home VALUES ($1, $2, $3)", lengthof(types), types, values);
 }
 
-/* What pg_restore --disable-triggers did: it enables them again, but no more ALWAYS. */
-static void
-set_triggers_back(void)
+#define OUR_TRIGGERS_THAT_ARE_NOT_ALWAYS \
+	"FROM pg_catalog.pg_trigger t WHERE tgname" EQ "ANY (ARRAY['rules_changed', 'rules_truncated', 'audit_change', " \
+	"'audit_truncate']::pg_catalog.name[]) AND tgrelid" EQ "ANY (ARRAY(SELECT oid FROM pg_catalog.pg_class " \
+	"WHERE relnamespace" EQ "'secrets_catalog'::pg_catalog.regnamespace)) AND NOT tgisinternal AND tgenabled" NE "'A'"
+
+/* Not waiting for anybody who uses the table. */
+static bool
+may_alter(HeapTuple row, TupleDesc desc, bool wait)
+{
+	bool		isnull;
+	Oid			relid = DatumGetObjectId(SPI_getbinval(row, desc, 1, &isnull));
+
+	return wait || ConditionalLockRelationOid(relid, ShareRowExclusiveLock);
+}
+
+/*
+ * What pg_restore --disable-triggers did: it enables them again, but no more
+ * ALWAYS.  Or somebody else, who wants to change something unseen.
+ */
+int
+policy_set_triggers_back(bool wait)
 {
 	MemoryContext mine = CurrentMemoryContext;
 	List	   *commands = NIL;
@@ -247,18 +265,15 @@ set_triggers_back(void)
 	ListCell   *cell;
 
 	SPI_connect();
-	if (SPI_execute("SELECT pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', "
-					"tgrelid::pg_catalog.regclass, tgname) FROM pg_catalog.pg_trigger "
-					"WHERE tgname" EQ "ANY (ARRAY['rules_changed', 'rules_truncated', 'audit_change', 'audit_truncate']"
-					"::pg_catalog.name[]) AND tgrelid" EQ "ANY (ARRAY(SELECT oid FROM pg_catalog.pg_class "
-					"WHERE relnamespace" EQ "'secrets_catalog'::pg_catalog.regnamespace)) "
-					"AND NOT tgisinternal AND tgenabled" NE "'A'", false, 0) != SPI_OK_SELECT)
+	if (SPI_execute("SELECT tgrelid, pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', "
+					"tgrelid::pg_catalog.regclass, tgname) " OUR_TRIGGERS_THAT_ARE_NOT_ALWAYS, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the triggers of the catalogs");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		MemoryContext spi = MemoryContextSwitchTo(mine);
 
-		commands = lappend(commands, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
+		if (may_alter(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, wait))
+			commands = lappend(commands, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2));
 		MemoryContextSwitchTo(spi);
 	}
 	foreach(cell, commands)
@@ -266,6 +281,7 @@ set_triggers_back(void)
 			elog(ERROR, "could not alter a trigger of the catalogs");
 	SPI_finish();
 	as_caller(caller);
+	return list_length(commands);
 }
 
 void
@@ -276,7 +292,7 @@ policy_settle(void)
 	LockRelationOid(catalog_oid(CATALOG_HOME), ShareRowExclusiveLock);
 	if (has_home())
 		return;
-	set_triggers_back();
+	(void) policy_set_triggers_back(true);
 	bind_all();
 	make_home();
 }

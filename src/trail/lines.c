@@ -191,7 +191,7 @@ judge_lines(const LineReader *reader, const DigestRecord *digest)
 		report_difference(reader, digest);
 	if (digest->unsigned_lines > 0 && !digest->is_broken)
 		report_problem(reader->report, "sealed", digest->at, NO_EVENT,
-					   "%s written while sealed, without a MAC, under digest " INT64_FORMAT,
+					   "%s written while sealed, or before there was a key, without a MAC, under digest " INT64_FORMAT,
 					   count_lines(digest->unsigned_lines), digest->number);
 }
 
