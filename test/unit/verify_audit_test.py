@@ -377,15 +377,18 @@ PINNED_HEAD = "610f32880bfcccddcd7e8442eefabf8a18b756a9df6f02284aaeaca3e5d10898"
 
 def main():
     log = make_log()
-    test_whole(log)
-    test_times()
-    test_program(log)
-    test_order(log)
-    test_values(log)
-    test_text(log)
-    test_at_random(log, 20000 if "long" in sys.argv[1:] else 1000)
-    print("verify_audit: %d passed, %d failed" % (passed, failed))
-    return 0 if failed == 0 else 1
+    tests = [
+        lambda: test_whole(log), test_times, lambda: test_program(log), lambda: test_order(log),
+        lambda: test_values(log), lambda: test_text(log),
+        lambda: test_at_random(log, 20000 if "long" in sys.argv[1:] else 1000),
+    ]
+    bad = 0
+    for test in tests:
+        before = failed
+        test()
+        bad += failed > before
+    print("verify_audit: %d passed, %d failed (%d checks)" % (len(tests) - bad, bad, passed + failed))
+    return 0 if bad == 0 else 1
 
 
 if __name__ == "__main__":
