@@ -29,7 +29,7 @@
 #include "base/compat.h"
 #include "base/refuse.h"
 
-#define MOST_LINES		4096	/* in one transaction */
+#define MOST_LINES		50000	/* in one transaction: each is a flush */
 
 typedef struct Link
 {

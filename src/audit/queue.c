@@ -69,7 +69,7 @@ typedef struct Mapping
 
 static Mapping *mapping = NULL;
 static ConditionVariable *conditions = NULL;	/* in PostgreSQL's shared memory, anew after each crash */
-static int	queue_size_kb = 4096;
+static int	queue_size_kb = 16384;
 
 static shmem_startup_hook_type prev_shmem_startup_hook = NULL;
 #if HAVE_SHMEM_REQUEST_HOOK
@@ -197,7 +197,7 @@ queue_init(void)
 							"A read's line takes about 250 bytes. Reads wait when it is full, and are refused after "
 							"5 seconds. Memory is taken as it is needed. On a standby it is what can be kept while "
 							"the primary is out of reach.",
-							&queue_size_kb, 4096, 256, 1024 * 1024, PGC_POSTMASTER, GUC_UNIT_KB, NULL, NULL, NULL);
+							&queue_size_kb, 16384, 256, 1024 * 1024, PGC_POSTMASTER, GUC_UNIT_KB, NULL, NULL, NULL);
 #if HAVE_SHMEM_REQUEST_HOOK
 	prev_shmem_request_hook = shmem_request_hook;
 	shmem_request_hook = request_memory;

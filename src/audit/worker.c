@@ -518,7 +518,11 @@ sleep_a_while(bool more)
 {
 	bool		quiet = TimestampDifferenceExceeds(last_work, GetCurrentTimestamp(), 500);
 
-	if (more)
+	/*
+	 * What has come meanwhile waits its time, and is flushed together: who waits
+	 * for the disk wakes us.
+	 */
+	if (more && queue_is_half_full(queue))
 		return;
 	queue_set_asleep(queue, quiet);
 	/* What came before that is seen now, and what comes after it wakes us. */
