@@ -522,11 +522,11 @@ gives_nothing(const AuditRecord *record)
 	return record->outcome == OUTCOME_DENIED || record->outcome == OUTCOME_FAILED;
 }
 
-/* What gives no value away need not be on disk before. */
+/* A listing gives no value away; a refusal neither, but who tries shall not get away by a power failure. */
 static bool
 is_durable(const AuditRecord *record)
 {
-	return mode == AUDIT_DURABLE && !record->optional && record->action != ACTION_LIST && !gives_nothing(record);
+	return mode == AUDIT_DURABLE && !record->optional && record->action != ACTION_LIST;
 }
 
 /* Single-user mode has no worker and nobody else: what is given away is written here and now. */
@@ -570,7 +570,13 @@ audit_record(const AuditRecord *record)
 	}
 	line_from_event(&event, &buffer.line);
 	why = push(&waiting, &buffer.line, durable, &until);
-	if (why == NULL && durable)
+	if (why == NULL && durable && waiting.gives_nothing)
+	{
+		/* It is in the queue: nobody need be told that it is not on disk. */
+		if (!is_before_first_key(waiting.queue))
+			(void) wait_for_disk(&waiting, until);
+	}
+	else if (why == NULL && durable)
 		why = wait_for_disk(&waiting, until);
 	else if (why == NULL && (queue_worker_sleeps(waiting.queue) || queue_is_half_full(waiting.queue)))
 		queue_wake(waiting.queue);
