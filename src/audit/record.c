@@ -419,19 +419,13 @@ wait_a_moment(Waiting *waiting)
 
 	if (waiting->until == 0)
 		waiting->until = now + LONGEST_WAIT * INT64CONST(1000);
-	if (now >= waiting->until)
+	if (now >= waiting->until || waiting->queue == NULL)
 		return false;
-	if (waiting->queue)
-	{
-		queue_wake(waiting->queue);
-		queue_sleep(waiting->queue, LOOK_AGAIN, PG_WAIT_EXTENSION);
-	}
-	else
-		return false;
+	queue_wake(waiting->queue);
+	queue_sleep(waiting->queue, LOOK_AGAIN, PG_WAIT_EXTENSION);
 	return true;
 }
 
-/* What the worker waits for is more to the point. */
 /* Nobody can be given a value here, so nothing is lost to who asks for one: the server's log will do. */
 static bool
 is_before_first_key(Queue *queue)
@@ -444,6 +438,7 @@ is_before_first_key(Queue *queue)
 	return post.holding;
 }
 
+/* What the worker waits for is more to the point. */
 static const char *
 why_full(Waiting *waiting)
 {
@@ -533,9 +528,7 @@ is_durable(const AuditRecord *record)
 static void
 record_alone(const AuditRecord *record, const AuditEvent *event)
 {
-	bool		given = record->outcome == OUTCOME_ALLOWED || record->outcome == OUTCOME_STARTED;
-
-	if (given && audit_has_home() && !XactReadOnly)
+	if (!gives_nothing(record) && audit_has_home() && !XactReadOnly)
 		audit_record_change(record);
 	else
 		log_event(event, "there is no worker in single-user mode");

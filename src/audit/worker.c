@@ -190,13 +190,16 @@ look_for_changes(bool asked)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	AuditKey	key;
+	bool		ready;
 
+	/* What was not done does not count: the chain's next link may be of a round that failed. */
 	if (must_cover(now, asked))
 	{
 		begin();
-		if (find_key(&key) == STATE_READY && chain_is_loaded())
+		ready = find_key(&key) == STATE_READY && chain_is_loaded();
+		if (ready)
 			cover(&key);
-		commit(true);
+		commit(ready);
 	}
 	if (lastread_is_due() && (asked || TimestampDifferenceExceeds(last_lastread, now, LONG_SLEEP)))
 	{
@@ -212,9 +215,10 @@ look_for_changes(bool asked)
 	if (chain_is_pruning() || must_prune(now))
 	{
 		begin();
-		if (find_key(&key) == STATE_READY)
+		ready = find_key(&key) == STATE_READY && chain_is_loaded();
+		if (ready)
 			chain_prune(queue, &key, retention);
-		commit(true);
+		commit(ready);
 		last_prune = now;
 	}
 }
@@ -463,11 +467,12 @@ clean_up(void)
 		EmitErrorReport();
 	AbortCurrentTransaction();
 	FlushErrorState();
-	MemoryContextSwitchTo(TopMemoryContext);
-	MemoryContextReset(work_memory);
+	MemoryContextSwitchTo(work_memory);
 	chain_forget();
 	handover_end();
 	queue_set_trouble(queue, describe(sqlstate));
+	MemoryContextSwitchTo(TopMemoryContext);
+	MemoryContextReset(work_memory);
 	RESUME_INTERRUPTS();
 	return sqlstate;
 }
