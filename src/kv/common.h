@@ -1,5 +1,6 @@
 /*
- * kv/common.h: what the verbs share, inside the room.
+ * kv/common.h: what the verbs share, here and in the rooms above that have verbs
+ * on secrets of their own.
  */
 #ifndef SECRETS_KV_COMMON_H
 #define SECRETS_KV_COMMON_H
@@ -48,8 +49,25 @@ extern void require_unexpired(const Secret *secret, const Metadata *metadata);
 pg_noreturn extern void refuse_no_secret(void);
 pg_noreturn extern void refuse_no_version(void);
 
-/* Under the lock: the next version, current from now on.  Writes secret and version, prunes, notifies. */
-extern int64 add_version(const GatePass *pass, Secret *secret, const Plain *plain, const pg_uuid_t *request_id);
+typedef struct NewVersion
+{
+	const Plain *plain;
+	const pg_uuid_t *request_id;	/* NULL: none */
+	const char *public_half;	/* NULL: there is none */
+	bool		pending;		/* it does not become current yet, but gets the stage */
+	const char *event;			/* what watchers are told */
+} NewVersion;
+
+#define STAGE_PENDING "pending"
+
+/* Under the lock: the next version.  Writes secret and version, prunes, notifies. */
+extern int64 add_version(const GatePass *pass, Secret *secret, const NewVersion *new);
+
+/* Under the lock: the value of a version is about to become the current one, by somebody's hand. */
+extern void check_by_watcher(const Secret *secret, const Plain *plain);
+
+/* Makes it current in the struct; 55000 where it is destroyed or disabled, 42704 where it is not there. */
+extern void make_current(Secret *secret, int64 number);
 
 /* Seals what is in all the versions again, under the secret's name as it is in the struct. */
 extern void reseal_versions(const GatePass *pass, const char *old_name, const Secret *secret);

@@ -163,6 +163,12 @@ generate_uuid(Jsonb *options)
 	return plain;
 }
 
+static Generated
+generate(Plain plain)
+{
+	return (Generated) {.plain = plain,.ends_at = NEVER};
+}
+
 static const struct
 {
 	const char *kind;
@@ -174,25 +180,29 @@ static const struct
 	{"uuid", generate_uuid},
 };
 
+Generated
+kv_make_value(const char *kind, struct varlena *options)
+{
+	for (int i = 0; i < lengthof(generators); i++)
+		if (strcmp(kind, generators[i].kind) == 0)
+			return generate(generators[i].generate((Jsonb *) options));
+	REFUSE(ERRCODE_INVALID_PARAMETER_VALUE,
+		   errmsg("unknown kind of value to generate"),
+		   errhint("The kinds are password, token, bytes, uuid."));
+}
+
 int64
 kv_generate(const char *name, const char *kind, struct varlena *options)
 {
 	PutRequest	request = {.name = name};
-	int			i = 0;
-	Plain		plain;
+	Generated	made;
 	int64		version;
 
 	check_name(name);
 	(void) require_to_make(name);
-	while (i < lengthof(generators) && strcmp(kind, generators[i].kind) != 0)
-		i++;
-	if (i == lengthof(generators))
-		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE,
-			   errmsg("unknown kind of value to generate"),
-			   errhint("The kinds are password, token, bytes, uuid."));
-	plain = generators[i].generate((Jsonb *) options);
-	version = kv_put(&request, &plain);
-	buffer_free(plain.bytes);
+	made = kv_make_value(kind, options);
+	version = kv_put(&request, &made.plain);
+	buffer_free(made.plain.bytes);
 	return version;
 }
 

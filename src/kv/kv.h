@@ -41,7 +41,18 @@ typedef struct PutRequest
 extern int64 kv_put(const PutRequest *request, const Plain *plain);
 extern int64 kv_patch(const char *name, const Plain *changes);
 
-/* The server makes the value. */
+/* A value that the server made, and what about it is no secret. */
+typedef struct Generated
+{
+	Plain		plain;
+	char	   *public_half;	/* a public key or a certificate; NULL: there is none */
+	TimestampTz ends_at;		/* of a certificate; NEVER: it does not end */
+} Generated;
+
+/* One more of that kind, by those options; 22023 for what is no kind, or no option of it. */
+extern Generated kv_make_value(const char *kind, struct varlena *options);
+
+/* The server makes the value, and remembers how. */
 extern int64 kv_generate(const char *name, const char *kind, struct varlena *options);
 extern text *kv_random_password(int length, const text *exclude);
 
@@ -102,6 +113,22 @@ extern TimestampTz kv_delete(const char *name, const Interval *recovery);
 extern void kv_undelete(const char *name, const pg_uuid_t *id, const char *new_name);
 extern void kv_destroy(const char *name, int64 version);
 extern void kv_purge(const char *name, const pg_uuid_t *id);
+
+/* ---- what rooms above have to do with a secret ---- */
+
+typedef struct KvWatcher
+{
+	/* Before a version becomes current, other than by a rotation; raises where it must not.  Under the lock. */
+	void		(*before_value) (const Secret *secret, const Plain *plain);
+
+	/* It is gone for good. */
+	void		(*purged) (const Secret *secret);
+
+	/* When its value changes next by itself; NEVER: it does not. */
+	TimestampTz (*next_rotation) (const Secret *secret);
+} KvWatcher;
+
+extern KvWatcher kv_watcher;	/* all NULL until the room is there */
 
 /* ---- watching ---- */
 

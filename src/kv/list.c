@@ -53,7 +53,7 @@ describe_secret(const Secret *secret, Datum *values, bool *nulls)
 	values[i++] = TimestampTzGetDatum(last_read);
 	values[i] = time_or_null(secret->expires_at, &nulls[i]), i++;
 	values[i++] = BoolGetDatum(secret->disabled);
-	nulls[i++] = true;			/* next_rotation_at: with rotation */
+	values[i] = time_or_null(kv_watcher.next_rotation ? kv_watcher.next_rotation(secret) : NEVER, &nulls[i]), i++;
 	Assert(i == LIST_COLUMNS);
 }
 

@@ -12,28 +12,43 @@
 #include "kv/common.h"
 #include "kv/json.h"
 
+KvWatcher	kv_watcher;
+
+void
+check_by_watcher(const Secret *secret, const Plain *plain)
+{
+	if (kv_watcher.before_value)
+		kv_watcher.before_value(secret, plain);
+}
+
 int64
-add_version(const GatePass *pass, Secret *secret, const Plain *plain, const pg_uuid_t *request_id)
+add_version(const GatePass *pass, Secret *secret, const NewVersion *new)
 {
 	Version		version = {
 		.version = secret->last_version + 1,
 		.created_at = GetCurrentTimestamp(),
 		.destroyed_at = NEVER,
 		.created_by = GetUserNameFromId(pass->role, true),
-		.request_id = unconstify(pg_uuid_t *, request_id)
+		.request_id = unconstify(pg_uuid_t *, new->request_id)
 	};
 
 	if (secret->last_version == PG_INT64_MAX)
 		REFUSE(ERRCODE_PROGRAM_LIMIT_EXCEEDED, errmsg("the secret has no version numbers left"));
-	if (secret->current_version != NO_VERSION)
-		secret->previous_version = secret->current_version;
-	secret->current_version = secret->last_version = version.version;
+	if (!new->pending)
+	{
+		if (secret->current_version != NO_VERSION)
+			secret->previous_version = secret->current_version;
+		secret->current_version = version.version;
+	}
+	secret->last_version = version.version;
 	secret->changed_at = version.created_at;
-	version.value = value_seal(pass, secret, version.version, plain);
+	version.value = value_seal(pass, secret, version.version, new->plain);
 	store_insert_version(secret, &version);
+	if (new->pending)
+		store_set_stage(secret, STAGE_PENDING, version.version);
 	store_update(secret);
 	store_prune(secret);
-	notify_watchers(secret, version.version, "write");
+	notify_watchers(secret, version.version, new->event);
 	return version.version;
 }
 
@@ -85,8 +100,11 @@ put_next(const GatePass *pass, Secret *secret, const PutRequest *request, const 
 	if (request->has_if_version && request->if_version != secret->current_version)
 		refuse_lost(request->if_version, secret->current_version);
 	require_unexpired(secret, &request->metadata);
+	check_by_watcher(secret, plain);
 	apply_metadata(&request->metadata, secret);
-	return add_version(pass, secret, plain, request->request_id);
+	return add_version(pass, secret, &(NewVersion) {
+		.plain = plain,.request_id = request->request_id,.event = "write"
+	});
 }
 
 /* False: somebody else made a secret of that name in the meantime. */
@@ -215,7 +233,8 @@ kv_patch(const char *name, const Plain *changes)
 	target = value_open(&pass, &secret, &current);
 	merged = merge(&target, changes);
 	buffer_free(target.bytes);
-	return add_version(&pass, &secret, &merged, NULL);
+	check_by_watcher(&secret, &merged);
+	return add_version(&pass, &secret, &(NewVersion) {.plain = &merged,.event = "write"});
 }
 
 void

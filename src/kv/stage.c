@@ -17,7 +17,7 @@ get_version(const Secret *secret, int64 number, Version *version)
 		refuse_no_version();
 }
 
-static void
+void
 make_current(Secret *secret, int64 number)
 {
 	Version		version;
@@ -31,6 +31,25 @@ make_current(Secret *secret, int64 number)
 		return;
 	secret->previous_version = secret->current_version;
 	secret->current_version = number;
+}
+
+/* By hand: what is managed by a room above may have a word to say. */
+static void
+choose_current(const GatePass *pass, Secret *secret, int64 number)
+{
+	Version		version;
+	Plain		plain;
+
+	if (number != secret->current_version && kv_watcher.before_value)
+	{
+		get_version(secret, number, &version);
+		if (version.value != NULL && value_try_open(pass, secret, &version, &plain))
+		{
+			check_by_watcher(secret, &plain);
+			buffer_free(plain.bytes);
+		}
+	}
+	make_current(secret, number);
 }
 
 static void
@@ -66,17 +85,18 @@ put_on(const Secret *secret, const char *stage, int64 number)
 void
 kv_label(const char *name, const char *stage, int64 number)
 {
+	GatePass	pass;
 	Secret		secret;
 	Version		version;
 
 	check_name(name);
 	check_stage(stage);
-	(void) require_change(PRIV_WRITE, name);
+	pass = require_change(PRIV_WRITE, name);
 	lock_secret(name, LOCK_CHANGE, &secret);
 	if (number == NO_VERSION)
 		take_off(&secret, stage);
 	else if (strcmp(stage, "current") == 0)
-		make_current(&secret, number);
+		choose_current(&pass, &secret, number);
 	else if (strcmp(stage, "previous") == 0)
 	{
 		get_version(&secret, number, &version);
@@ -90,16 +110,17 @@ kv_label(const char *name, const char *stage, int64 number)
 int64
 kv_rollback(const char *name, int64 number)
 {
+	GatePass	pass;
 	Secret		secret;
 
 	check_name(name);
-	(void) require_change(PRIV_WRITE, name);
+	pass = require_change(PRIV_WRITE, name);
 	lock_secret(name, LOCK_CHANGE, &secret);
 	if (number == NO_VERSION)
 		number = secret.previous_version;
 	if (number == NO_VERSION)
 		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, errmsg("there is no previous version"));
-	make_current(&secret, number);
+	choose_current(&pass, &secret, number);
 	finish(&secret, number, "rollback");
 	return number;
 }

@@ -1,0 +1,57 @@
+/*
+ * rotation/row.h: rows of secrets_catalog.rotation, inside the room.  One is a
+ * secret's schedule and how it stands; it is kept by the secret's id, and goes
+ * with it through renames and deletion.
+ *
+ * Lock order: the secret's row, then this one, then roles.
+ */
+#ifndef SECRETS_ROTATION_ROW_H
+#define SECRETS_ROTATION_ROW_H
+
+#include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
+#include "utils/snapshot.h"
+#include "utils/uuid.h"
+
+#include "store/store.h"
+
+typedef struct Rotation
+{
+	pg_uuid_t	secret_id;
+	char	   *schedule;		/* as it was given */
+	char	   *timezone;		/* NULL: UTC */
+	char	   *window;			/* intervals, as text; NULL: none */
+	char	   *jitter;
+	char	   *rotator;		/* one of ours, or a function: schema.name, quoted where it must be */
+	struct varlena *options;	/* jsonb, those of the rotator */
+	TimestampTz due_at;			/* when it is to happen; NEVER: manual */
+	TimestampTz next_at;		/* when it is tried: then, or later after a failure */
+	TimestampTz counted_at;		/* the time it was when these two were set */
+	TimestampTz last_at;		/* the last attempt; NEVER: none yet */
+	char	   *last_status;	/* succeeded, failed, pending; NULL: none yet */
+	int			failures;		/* one after the other */
+	char	   *last_error;		/* never a value */
+	int64		pending_version;	/* stored, and on its way to the other side; NO_VERSION: none */
+	TimestampTz terminate_at;	/* when sessions of the role that was changed are to end; NEVER: they stay */
+	char	   *terminate_role; /* the tag of that role */
+	char	   *scheduled_by;	/* name and tag of the role that it is done for */
+	char	   *scheduled_tag;
+	char	   *roles;			/* names and tags of the roles whose passwords it changes, an array's text; NULL: none */
+	char	   *role_tags;
+	int64		system_identifier;	/* where it was made, or adopted */
+	Oid			database_oid;
+} Rotation;
+
+/* As it is committed, without a lock; false: there is none. */
+extern bool rotation_find(const pg_uuid_t *secret_id, Rotation *rotation);
+
+/* Under the secret's lock. */
+extern bool rotation_lock(const pg_uuid_t *secret_id, Rotation *rotation);
+extern void rotation_insert(const Rotation *rotation);
+extern void rotation_update(const Rotation *rotation);
+extern void rotation_delete(const pg_uuid_t *secret_id);
+
+extern bool rotation_is_foreign(const Rotation *rotation);
+extern void rotation_make_native(Rotation *rotation);
+
+#endif
