@@ -16,6 +16,7 @@
 #include "keyring/keyring.h"
 #include "kv/kv.h"
 #include "policy/policy.h"
+#include "rotation/rotation.h"
 #include "store/store.h"
 
 SECRETS_MODULE_MAGIC(SECRETS_VERSION);
@@ -31,5 +32,6 @@ _PG_init(void)
 	policy_init();
 	audit_init();
 	kv_init();
+	rotation_init();
 	MarkGUCPrefixReserved("secrets");
 }

@@ -50,6 +50,10 @@ extern bool audit_flush(int timeout);
 /* What changes of the catalogs are said to come through, from now to the end of the transaction. */
 extern void audit_set_via(AuditVia via);
 
+/* Between the two, a secret's new value is called a rotation.  An error is no end: whoever begins ends it in any case. */
+extern void audit_begin_rotation(void);
+extern void audit_end_rotation(void);
+
 /* A change that no row of a catalog tells, in this transaction: what rekey did. */
 extern void audit_record_change(const AuditRecord *record);
 

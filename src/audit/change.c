@@ -32,6 +32,7 @@
 #include "policy/policy.h"
 
 static AuditVia via = VIA_API;
+static bool rotating = false;
 static bool told = false;		/* this transaction wrote a line */
 
 bool
@@ -44,6 +45,18 @@ void
 audit_set_via(AuditVia now)
 {
 	via = now;
+}
+
+void
+audit_begin_rotation(void)
+{
+	rotating = true;
+}
+
+void
+audit_end_rotation(void)
+{
+	rotating = false;
 }
 
 /*
@@ -155,18 +168,24 @@ add_flag(Change *change, const char *name)
 }
 
 static void
-write_change(Change *change, AuditAction action)
+write_outcome(Change *change, AuditAction action, AuditOutcome outcome)
 {
 	AuditEvent *event = &change->event;
 
 	event->action = action;
-	event->outcome = OUTCOME_ALLOWED;
+	event->outcome = outcome;
 	event->via = change->ours ? via : VIA_DIRECT;
 	fill_who(event, change->ours ? catalog_asker() : GetUserId());
 	if (audit_authenticated())
 		add_text(change, "authenticated", audit_authenticated());
 	event->detail = change->detail.len > 0 ? psprintf("{%s}", change->detail.data) : NULL;
 	write_event(event);
+}
+
+static void
+write_change(Change *change, AuditAction action)
+{
+	write_outcome(change, action, OUTCOME_ALLOWED);
 }
 
 void
@@ -217,6 +236,15 @@ number_column(const Change *change, HeapTuple tuple, const char *name)
 	Datum		value = column(change, tuple, name, &isnull);
 
 	return isnull ? 0 : DatumGetInt64(value);
+}
+
+static int32
+number32_column(const Change *change, HeapTuple tuple, const char *name)
+{
+	bool		isnull;
+	Datum		value = column(change, tuple, name, &isnull);
+
+	return isnull ? 0 : DatumGetInt32(value);
 }
 
 static bool
@@ -366,7 +394,13 @@ on_secret(Change *change)
 	}
 	if (differs(change, "name"))
 		add_text(change, "from", text_column(change, change->before, "name"));
-	if (change->ours && action == ACTION_WRITE && change->before)
+	if (change->ours && rotating)
+	{
+		if (!differs(change, "current_version"))
+			add_flag(change, "pending");
+		action = ACTION_ROTATE;
+	}
+	else if (change->ours && action == ACTION_WRITE && change->before)
 	{
 		if (differs(change, "last_version") || more)
 			;
@@ -467,7 +501,7 @@ on_stage(Change *change)
 
 	take_id(change, "secret_id");
 	there = find_secret(change, &deleted);
-	if (change->ours && change->after == NULL && (deleted || !there))
+	if (change->ours && (rotating || (change->after == NULL && (deleted || !there))))
 		return;
 	if (change->ours && change->before && change->after && !differs(change, "version"))
 		return;					/* it is where it was */
@@ -558,7 +592,7 @@ on_rule(Change *change)
 		write_change(change, effect && strcmp(effect, "deny") == 0 ? ACTION_DENY : ACTION_GRANT);
 }
 
-/* ---- the rest ---- */
+/* ---- schedules ---- */
 
 static const char *
 operation(const Change *change)
@@ -567,6 +601,66 @@ operation(const Change *change)
 		return "insert";
 	return change->after ? "update" : "delete";
 }
+
+static bool
+names_secret(Change *change)
+{
+	bool		deleted;
+
+	take_id(change, "secret_id");
+	return find_secret(change, &deleted);
+}
+
+static bool
+is_rescheduled(const Change *change)
+{
+	return differs(change, "schedule") || differs(change, "rotator") || differs(change, "options")
+		|| differs(change, "scheduled_tag") || differs(change, "timezone") || differs(change, "start_within")
+		|| differs(change, "jitter");
+}
+
+static void
+add_schedule(Change *change, const char *what)
+{
+	HeapTuple	row = now_or_then(change);
+
+	add_text(change, "rotation", what);
+	add_text(change, "schedule", text_column(change, row, "schedule"));
+	add_text(change, "rotator", text_column(change, row, "rotator"));
+}
+
+/* Of ours: that it was made, changed, taken away, adopted, and that it failed; a rotation the secret's own row tells. */
+static void
+on_rotation(Change *change)
+{
+	bool		there = names_secret(change);
+
+	if (!change->ours)
+	{
+		add_text(change, "rotation", operation(change));
+		(void) add_changed(change, nothing);
+		write_change(change, ACTION_CONFIG);
+	}
+	else if (change->after == NULL && !there)
+		return;					/* purged: the secret's row tells */
+	else if (change->before == NULL || is_rescheduled(change))
+	{
+		add_schedule(change, "scheduled");
+		write_change(change, ACTION_CONFIG);
+	}
+	else if (change->after == NULL || differs(change, "system_identifier") || differs(change, "database_oid"))
+	{
+		add_schedule(change, change->after ? "adopted" : "unscheduled");
+		write_change(change, ACTION_CONFIG);
+	}
+	else if (number32_column(change, change->after, "failures") > number32_column(change, change->before, "failures"))
+	{
+		change->event.reason = text_column(change, change->after, "last_error");
+		write_outcome(change, ACTION_ROTATE, OUTCOME_FAILED);
+	}
+}
+
+/* ---- the rest ---- */
 
 /* Its wraps come and go with root keys, which tell. */
 static void
@@ -649,6 +743,7 @@ static const struct
 	{CATALOG_RULE, on_rule},
 	{CATALOG_MASTER_KEY, on_master_key},
 	{CATALOG_ROOT_KEY, on_root_key},
+	{CATALOG_ROTATION, on_rotation},
 	{CATALOG_HOME, on_home},
 	{CATALOG_AUDIT_EVENT, on_log},
 	{CATALOG_AUDIT_DIGEST, on_log},

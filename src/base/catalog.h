@@ -40,6 +40,10 @@ typedef enum Catalog
 	CATALOG_AUDIT_ORIGIN_PKEY,
 	CATALOG_LAST_READ,
 	CATALOG_LAST_READ_PKEY,
+	CATALOG_ROTATION,
+	CATALOG_ROTATION_PKEY,
+	CATALOG_ROTATION_NEXT,		/* index on when each is tried next */
+	CATALOG_TICK,
 	CATALOG_AUDIT_LISTED,		/* foreign table: what secrets.audit_log shows */
 	CATALOG_LISTED,				/* foreign tables of our own: what the views show */
 	CATALOG_LISTED_VERSIONS,
@@ -101,7 +105,7 @@ typedef struct Statement
 {
 	const char *sql;
 	int			nargs;
-	Oid			argtypes[20];
+	Oid			argtypes[32];
 	bool		reads_all;		/* it counts a whole table; all others go by an index */
 	SPIPlanPtr	plan;
 	Oid			made_for;		/* the catalogs it was planned on: CREATE EXTENSION may have made new ones */

@@ -175,6 +175,15 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, bits32 flags)
 #define GET_SORTED_DATUM(sort, value, isnull) tuplesort_getdatum(sort, true, value, isnull, NULL)
 #endif
 
+/* 15 wants to know where in a statement ALTER ROLE stands; and what is wrong with a password is const. */
+#if PG_VERSION_NUM >= 150000
+#define ALTER_ROLE(stmt) AlterRole(make_parsestate(NULL), stmt)
+typedef const char *PasswordProblem;
+#else
+#define ALTER_ROLE(stmt) AlterRole(stmt)
+typedef char *PasswordProblem;
+#endif
+
 /* 15 took what concerns recovery out of a header. */
 #if PG_VERSION_NUM >= 150000
 #define REPLAY_HEADER "access/xlogrecovery.h"

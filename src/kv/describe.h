@@ -7,7 +7,7 @@
 #include "store/store.h"
 
 /* LIST_COLUMNS, of secrets.secrets, are in kv/kv.h. */
-#define VERSIONS_COLUMNS 8
+#define VERSIONS_COLUMNS 9
 #define DELETED_COLUMNS 5
 
 typedef struct VersionsOf

@@ -69,6 +69,12 @@ make_password(int length, int classes, const char *exclude, Size nexclude)
 	return out;
 }
 
+SecretBuffer *
+kv_make_password(int length, List *classes, const char *exclude)
+{
+	return make_password(length, classes == NIL ? PASSWORD_DEFAULT : read_classes(classes), exclude, strlen(exclude));
+}
+
 static SecretBuffer *
 make_random(int length)
 {

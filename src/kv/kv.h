@@ -7,6 +7,7 @@
 #ifndef SECRETS_KV_KV_H
 #define SECRETS_KV_KV_H
 
+#include "nodes/pg_list.h"
 #include "utils/timestamp.h"
 
 #include "kv/value.h"
@@ -36,6 +37,9 @@ typedef struct PutRequest
 	bool		has_if_version;
 	int64		if_version;
 	pg_uuid_t  *request_id;		/* NULL: none */
+	/* Where the server made the value: */
+	const char *public_half;	/* NULL: it has none */
+	struct varlena *generator;	/* how; NULL: what is remembered stays */
 } PutRequest;
 
 extern int64 kv_put(const PutRequest *request, const Plain *plain);
@@ -51,6 +55,9 @@ typedef struct Generated
 
 /* One more of that kind, by those options; 22023 for what is no kind, or no option of it. */
 extern Generated kv_make_value(const char *kind, struct varlena *options);
+
+/* classes NIL: the usual ones.  22023 for what cannot be. */
+extern SecretBuffer *kv_make_password(int length, List *classes, const char *exclude);
 
 /* The server makes the value, and remembers how. */
 extern int64 kv_generate(const char *name, const char *kind, struct varlena *options);

@@ -55,7 +55,8 @@ CREATE FOREIGN TABLE secrets_catalog.listed_versions (
 	state pg_catalog.text,
 	created_at pg_catalog.timestamptz,
 	created_by pg_catalog.text,
-	size pg_catalog.int4
+	size pg_catalog.int4,
+	public_key pg_catalog.text
 ) SERVER secrets_listing;
 COMMENT ON FOREIGN TABLE secrets_catalog.listed_versions IS 'versions of the secrets that the effective role may list';
 REVOKE ALL ON TABLE secrets_catalog.listed_versions FROM PUBLIC;
@@ -84,10 +85,10 @@ COMMENT ON VIEW secrets.secrets IS 'secrets that you may list: metadata, never a
 GRANT SELECT ON secrets.secrets TO PUBLIC;
 
 CREATE VIEW secrets.versions WITH (security_barrier) AS
-	SELECT v.id, v.name, v.version, v.stages, v.state, v.created_at, v.created_by, v.size
+	SELECT v.id, v.name, v.version, v.stages, v.state, v.created_at, v.created_by, v.size, v.public_key
 	FROM secrets_catalog.listed_versions v CROSS JOIN (SELECT) AS not_writable
 	ORDER BY v.name;
-COMMENT ON VIEW secrets.versions IS 'versions of the secrets that you may list, with their stages and sizes';
+COMMENT ON VIEW secrets.versions IS 'versions of the secrets that you may list, with their stages, sizes and public keys';
 GRANT SELECT ON secrets.versions TO PUBLIC;
 
 CREATE VIEW secrets.deleted WITH (security_barrier) AS

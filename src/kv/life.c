@@ -196,6 +196,7 @@ kv_destroy(const char *name, int64 number)
 	if (version.value == NULL)
 		return;
 	version.value = NULL;
+	version.public_half = NULL;
 	version.destroyed_at = secret.changed_at = GetCurrentTimestamp();
 	store_update_version(&secret, &version);
 	store_update(&secret);

@@ -100,6 +100,7 @@ describe_version(const VersionsOf *all, int i, Datum *values, bool *nulls)
 	values[6] = text_or_null(version->created_by, &nulls[6]);
 	values[7] = Int32GetDatum(version->size);
 	nulls[7] = version->destroyed;
+	values[8] = text_or_null(version->public_half, &nulls[8]);
 }
 
 void

@@ -29,7 +29,8 @@ add_version(const GatePass *pass, Secret *secret, const NewVersion *new)
 		.created_at = GetCurrentTimestamp(),
 		.destroyed_at = NEVER,
 		.created_by = GetUserNameFromId(pass->role, true),
-		.request_id = unconstify(pg_uuid_t *, new->request_id)
+		.request_id = unconstify(pg_uuid_t *, new->request_id),
+		.public_half = unconstify(char *, new->public_half)
 	};
 
 	if (secret->last_version == PG_INT64_MAX)
@@ -102,8 +103,10 @@ put_next(const GatePass *pass, Secret *secret, const PutRequest *request, const 
 	require_unexpired(secret, &request->metadata);
 	check_by_watcher(secret, plain);
 	apply_metadata(&request->metadata, secret);
+	if (request->generator)
+		secret->generator = request->generator;
 	return add_version(pass, secret, &(NewVersion) {
-		.plain = plain,.request_id = request->request_id,.event = "write"
+		.plain = plain,.request_id = request->request_id,.public_half = request->public_half,.event = "write"
 	});
 }
 
@@ -122,14 +125,16 @@ put_first(const GatePass *pass, const PutRequest *request, const Plain *plain, i
 		.kind = KIND_SECRET,
 		.name = unconstify(char *, request->name),
 		.current_version = 1,
-		.last_version = 1
+		.last_version = 1,
+		.generator = request->generator
 	};
 	Version		first = {
 		.version = 1,
 		.created_at = now,
 		.destroyed_at = NEVER,
 		.created_by = GetUserNameFromId(pass->role, true),
-		.request_id = request->request_id
+		.request_id = request->request_id,
+		.public_half = unconstify(char *, request->public_half)
 	};
 
 	if (request->has_if_version && request->if_version != 0)

@@ -72,7 +72,7 @@ typedef struct Listing
 	bool		has_versions;	/* a row each, instead of one of the secret */
 	int			ncolumns;
 	Oid			types[MOST_COLUMNS];
-	/* Columns that a brief row of the secret has not, from here to there. */
+	/* Columns that a brief row has not, from here to there. */
 	int			rest_from;
 	int			rest_to;
 } Listing;
@@ -85,7 +85,8 @@ static const Listing listings[] = {
 	.rest_from = 4,.rest_to = 6},
 	{.table = CATALOG_LISTED_VERSIONS,.index = "secret_name",.has_versions = true,
 		.ncolumns = VERSIONS_COLUMNS,
-	.types = {UUIDOID, TEXTOID, INT8OID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, INT4OID}},
+		.types = {UUIDOID, TEXTOID, INT8OID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, INT4OID, TEXTOID},
+	.rest_from = 9,.rest_to = 9},
 	{.table = CATALOG_LISTED_DELETED,.index = "secret_deleted",.deleted = true,
 		.ncolumns = DELETED_COLUMNS,
 		.types = {UUIDOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID},
@@ -439,7 +440,7 @@ begin_walk(ForeignScanState *node)
 		.privilege = PRIV_LIST,
 		.within = find_ranges(scan, node->ss.ps.ps_ExprContext),
 		.deleted = scan->listing->deleted,
-		.brief = !scan->needs_rest,
+		.brief = !scan->needs_rest || scan->listing->has_versions,
 		.snapshot = node->ss.ps.state->es_snapshot
 	};
 
@@ -480,7 +481,7 @@ next_versions(ListingScan *scan, Snapshot snapshot)
 		all->nversions = 0;
 		found = walk_next(scan->walk, &all->secret);
 		if (found)
-			all->nversions = store_list_versions(&all->secret, snapshot, &all->versions);
+			all->nversions = store_list_versions(&all->secret, snapshot, scan->needs_rest, &all->versions);
 	} while (found && all->nversions == 0);
 	if (found)
 		all->nstages = store_list_stages(&all->secret, snapshot, &all->stages);

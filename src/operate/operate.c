@@ -15,6 +15,7 @@
 #include "gate/gate.h"
 #include "keyring/keyring.h"
 #include "operate/operate.h"
+#include "rotation/scheduler.h"
 #include "store/store.h"
 
 /* The version of the library's own making; the control file is where it is written. */
@@ -53,6 +54,19 @@ describe_audit(Datum *values, bool *nulls)
 	values[2] = IntervalPGetDatum(lag_since(audit.oldest));
 }
 
+static void
+describe_scheduler(Datum *values, bool *nulls)
+{
+	int64		job;
+	TimestampTz last;
+
+	scheduler_get_status(&job, &last);
+	nulls[0] = job == 0;
+	values[0] = Int64GetDatum(job);
+	nulls[1] = last == 0;
+	values[1] = TimestampTzGetDatum(last);
+}
+
 void
 operate_status(Datum *values, bool *nulls)
 {
@@ -60,9 +74,6 @@ operate_status(Datum *values, bool *nulls)
 
 	gate_require_status();
 	keyring_get_status(&keys);
-	for (int i = 0; i < STATUS_COLUMNS; i++)
-		nulls[i] = true;		/* the scheduler: with rotation */
-
 	values[0] = text_or_null(SECRETS_VERSION, &nulls[0]);
 	values[1] = text_or_null(keys.state, &nulls[1]);
 	values[2] = text_or_null(keys.why, &nulls[2]);
@@ -77,6 +88,7 @@ operate_status(Datum *values, bool *nulls)
 	values[7] = Int64GetDatum(keys.nmasters > 1
 							  ? store_count_other_keys(keys.master_id) : 0);
 	describe_audit(&values[8], &nulls[8]);
+	describe_scheduler(&values[11], &nulls[11]);
 }
 
 void

@@ -408,6 +408,18 @@ role_path(Oid role, Oid grantee, bool by_inheritance)
 	return path;
 }
 
+bool
+role_have_common_group(Oid one, Oid other)
+{
+	Walk		of_one = {.by = BY_INHERITANCE};
+
+	(void) walk_to(&of_one, one, InvalidOid);
+	for (int i = 1; i < of_one.n; i++)
+		if (of_one.steps[i].role != other && role_has_privileges_of(other, of_one.steps[i].role))
+			return true;
+	return false;
+}
+
 /* What a role can make of itself, once for all rules: a walk for each is a stranger's to ask for, in explain(). */
 typedef struct Powers
 {

@@ -46,6 +46,9 @@ extern int	role_read_tags(Oid role, int max, char (*tags)[NAMEDATALEN]);
 /* From role (not in it) to grantee: "team > readers".  NULL: the same, or no such way. */
 extern char *role_path(Oid role, Oid grantee, bool by_inheritance);
 
+/* Whether a third role lends its privileges to both. */
+extern bool role_have_common_group(Oid one, Oid other);
+
 /* Not one of them, but may become one without asking anybody. */
 typedef enum Obtain
 {

@@ -8,7 +8,9 @@
 #ifndef SECRETS_ROTATION_CREDENTIAL_H
 #define SECRETS_ROTATION_CREDENTIAL_H
 
-#include "kv/value.h"
+#include "nodes/pg_list.h"
+
+#include "kv/kv.h"
 
 typedef struct Credential
 {

@@ -22,8 +22,10 @@ typedef struct Turn
 	Oid			scheduler;		/* who scheduled it: it is by this role's rights that anything is changed */
 	Secret		secret;			/* inside, propose, finish: locked; in a step: as it is committed */
 	Rotation	rotation;
-	/* What a rotator leaves for the row and for the world, inside and in finish. */
-	Oid			ended_role;		/* whose sessions are to end; InvalidOid: nobody's */
+	bool		rotates_at_once;	/* scheduling: it is rotated in the same transaction */
+
+	/* What check() finds out for the rest: the roles of this cluster whose passwords it changes. */
+	Oid			roles[2];
 } Turn;
 
 #define MAX_STEPS 3
@@ -34,9 +36,8 @@ typedef struct Rotator
 
 	/*
 	 * When it is scheduled, and again before each rotation: reads
-	 * turn->rotation.options strictly (22023), and refuses what turn->scheduler
-	 * may not do (42501).  Runs as whoever is the current user; all it decides
-	 * about is turn->scheduler.
+	 * turn->rotation.options strictly (22023), and refuses what turn->scheduler,
+	 * who is the current user here and in all that follows, may not do (42501).
 	 */
 	void		(*check) (Turn *turn, bool scheduling);
 

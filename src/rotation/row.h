@@ -36,14 +36,36 @@ typedef struct Rotation
 	char	   *terminate_role; /* the tag of that role */
 	char	   *scheduled_by;	/* name and tag of the role that it is done for */
 	char	   *scheduled_tag;
-	char	   *roles;			/* names and tags of the roles whose passwords it changes, an array's text; NULL: none */
-	char	   *role_tags;
+	List	   *roles;			/* names and tags of the roles whose passwords it changes; NIL: none of this cluster */
+	List	   *role_tags;
 	int64		system_identifier;	/* where it was made, or adopted */
 	Oid			database_oid;
 } Rotation;
 
 /* As it is committed, without a lock; false: there is none. */
 extern bool rotation_find(const pg_uuid_t *secret_id, Rotation *rotation);
+
+/* All of them, or those of the secrets that have them; in no order. */
+extern List *rotation_list(Snapshot snapshot);
+
+/*
+ * Which are due by that time, the longest due first, after *at, and no more than
+ * that many; leaves *at at the last one.  Locks nothing.
+ */
+typedef struct DueKey
+{
+	TimestampTz next_at;
+	pg_uuid_t	secret_id;
+} DueKey;
+
+extern int	rotation_find_due(TimestampTz now, DueKey *at, DueKey *keys, int max_keys);
+
+/* Those that were counted by a clock that has been set back since, or whose sessions are to end by now. */
+extern int	rotation_find_misdated(TimestampTz now, pg_uuid_t *ids, int max_ids);
+extern int	rotation_find_ending(TimestampTz now, pg_uuid_t *ids, int max_ids);
+
+/* Another secret's schedule, of this database, that changes the password of one of these roles; false: none. */
+extern bool rotation_has_other(const pg_uuid_t *secret_id, List *role_tags);
 
 /* Under the secret's lock. */
 extern bool rotation_lock(const pg_uuid_t *secret_id, Rotation *rotation);

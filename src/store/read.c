@@ -129,6 +129,17 @@ store_find_brief(const char *name, Snapshot snapshot, Secret *secret)
 }
 
 bool
+store_find_by_id(const pg_uuid_t *id, Snapshot snapshot, Secret *secret)
+{
+	Search		search = {
+		.table = CATALOG_SECRET,.index = CATALOG_SECRET_PKEY,.nkeys = 1,.decode = secret_decode
+	};
+
+	ScanKeyInit(&search.keys[0], SECRET_ID, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(id));
+	return find_one(&search, snapshot, secret);
+}
+
+bool
 store_find_version(const Secret *secret, int64 version, Snapshot snapshot, Version *found)
 {
 	uint32		random;
@@ -219,15 +230,22 @@ add_row(Rows *rows, Size size)
 static void
 add_version(HeapTuple tuple, TupleDesc desc, void *rows)
 {
-	version_summarize(tuple, desc, add_row(rows, sizeof(VersionSummary)));
+	version_summarize(tuple, desc, false, add_row(rows, sizeof(VersionSummary)));
+}
+
+static void
+add_version_with_public_half(HeapTuple tuple, TupleDesc desc, void *rows)
+{
+	version_summarize(tuple, desc, true, add_row(rows, sizeof(VersionSummary)));
 }
 
 int
-store_list_versions(const Secret *secret, Snapshot snapshot, VersionSummary **versions)
+store_list_versions(const Secret *secret, Snapshot snapshot, bool with_public_halves, VersionSummary **versions)
 {
 	Rows		rows = {0};
 
-	visit_rows(secret, CATALOG_VERSION, CATALOG_VERSION_PKEY, snapshot, add_version, &rows);
+	visit_rows(secret, CATALOG_VERSION, CATALOG_VERSION_PKEY, snapshot,
+			   with_public_halves ? add_version_with_public_half : add_version, &rows);
 	*versions = rows.items;
 	return rows.n;
 }

@@ -76,7 +76,7 @@ secret_decode_brief(HeapTuple tuple, TupleDesc desc, void *out)
 	deform(tuple, desc, &row);
 	decode_head(&row, secret);
 	secret->content_type = secret->description = secret->deleted_by = secret->watch_channel = NULL;
-	secret->tags = NULL;
+	secret->tags = secret->generator = NULL;
 }
 
 void
@@ -92,6 +92,7 @@ secret_decode(HeapTuple tuple, TupleDesc desc, void *out)
 	secret->tags = get_varlena(&row, SECRET_TAGS);
 	secret->deleted_by = get_text(&row, SECRET_DELETED_BY);
 	secret->watch_channel = get_text(&row, SECRET_WATCH_CHANNEL);
+	secret->generator = get_varlena(&row, SECRET_GENERATOR);
 }
 
 static void
@@ -102,7 +103,7 @@ decode_version(const Row *row, Version *version)
 	version->disabled = DatumGetBool(row->values[VERSION_DISABLED - 1]);
 	version->destroyed_at = get_time(row, VERSION_DESTROYED_AT);
 	version->value = (SealedBox *) get_varlena(row, VERSION_VALUE);
-	version->created_by = NULL;
+	version->created_by = version->public_half = NULL;
 	version->request_id = NULL;
 }
 
@@ -129,10 +130,11 @@ version_decode(HeapTuple tuple, TupleDesc desc, void *out)
 		version->request_id = palloc(sizeof(pg_uuid_t));
 		*version->request_id = *DatumGetUUIDP(row.values[VERSION_REQUEST_ID - 1]);
 	}
+	version->public_half = get_text(&row, VERSION_PUBLIC_HALF);
 }
 
 void
-version_summarize(HeapTuple tuple, TupleDesc desc, VersionSummary *version)
+version_summarize(HeapTuple tuple, TupleDesc desc, bool with_public_half, VersionSummary *version)
 {
 	Row			row;
 
@@ -143,6 +145,7 @@ version_summarize(HeapTuple tuple, TupleDesc desc, VersionSummary *version)
 	version->destroyed = row.nulls[VERSION_VALUE - 1];
 	version->size = version->destroyed ? 0 : (int) box_plain_size(row.values[VERSION_VALUE - 1]);
 	version->created_by = get_text(&row, VERSION_CREATED_BY);
+	version->public_half = with_public_half ? get_text(&row, VERSION_PUBLIC_HALF) : NULL;
 }
 
 /* ---- the way back ---- */
@@ -200,6 +203,7 @@ secret_encode(const Secret *secret, Datum *values, char *nulls)
 	set_pointer(values, nulls, SECRET_TAGS, secret->tags);
 	set_text(values, nulls, SECRET_DELETED_BY, secret->deleted_by);
 	set_text(values, nulls, SECRET_WATCH_CHANNEL, secret->watch_channel);
+	set_pointer(values, nulls, SECRET_GENERATOR, secret->generator);
 }
 
 void
@@ -213,4 +217,5 @@ version_encode(const Secret *secret, const Version *version, Datum *values, char
 	set_pointer(values, nulls, VERSION_VALUE, version->value);
 	set_text(values, nulls, VERSION_CREATED_BY, version->created_by);
 	set_pointer(values, nulls, VERSION_REQUEST_ID, version->request_id);
+	set_text(values, nulls, VERSION_PUBLIC_HALF, version->public_half);
 }

@@ -40,6 +40,7 @@ typedef struct Secret
 	struct varlena *tags;		/* jsonb */
 	char	   *deleted_by;
 	char	   *watch_channel;
+	struct varlena *generator;	/* jsonb: how the server made its value, and would again: kind, and its options */
 } Secret;
 
 typedef struct Version
@@ -51,6 +52,7 @@ typedef struct Version
 	SealedBox  *value;			/* NULL: destroyed */
 	char	   *created_by;
 	pg_uuid_t  *request_id;		/* NULL: none */
+	char	   *public_half;	/* of a key pair: whoever may list may see it; NULL: none */
 } Version;
 
 extern void store_init(void);
@@ -66,7 +68,10 @@ extern bool store_find(const char *name, Snapshot snapshot, Secret *secret);
 /* The same without description, tags and what else no reader of a value needs (NULL). */
 extern bool store_find_brief(const char *name, Snapshot snapshot, Secret *secret);
 
-/* Without created_by and request_id, too. */
+/* By its id, deleted or not. */
+extern bool store_find_by_id(const pg_uuid_t *id, Snapshot snapshot, Secret *secret);
+
+/* Without created_by, request_id and public_half, too. */
 extern bool store_find_version(const Secret *secret, int64 version, Snapshot snapshot, Version *found);
 
 /* Any stage, current and previous too; false: no such stage on this secret. */
@@ -81,6 +86,7 @@ typedef struct VersionSummary
 	bool		destroyed;
 	int			size;			/* of the plaintext; 0 where it was destroyed */
 	char	   *created_by;
+	char	   *public_half;	/* NULL: none, or not asked for */
 } VersionSummary;
 
 typedef struct Stage
@@ -90,7 +96,8 @@ typedef struct Stage
 } Stage;
 
 /* All of a secret's, in order. */
-extern int	store_list_versions(const Secret *secret, Snapshot snapshot, VersionSummary **versions);
+extern int	store_list_versions(const Secret *secret, Snapshot snapshot, bool with_public_halves,
+								VersionSummary **versions);
 
 /* The same for its stages other than current and previous. */
 extern int	store_list_stages(const Secret *secret, Snapshot snapshot, Stage **stages);
@@ -154,6 +161,15 @@ typedef enum LockStrength
 
 /* Waits for whoever holds it; sees what he committed. */
 extern bool store_lock(const char *name, LockStrength strength, Secret *secret);
+
+/* By id, for a change, deleted or not; not waiting: false, too, where somebody has it. */
+extern bool store_lock_by_id(const pg_uuid_t *id, bool wait, Secret *secret);
+
+/* Deleted ones whose time to be purged has come, the longest deleted first; no lock is taken. */
+extern int	store_find_purgeable(TimestampTz now, pg_uuid_t *ids, int max_ids);
+
+/* Those alive whose end came after one time and not after the other. */
+extern int	store_find_expired(TimestampTz after, TimestampTz until, pg_uuid_t *ids, int max_ids);
 
 /* Deleted ones of that name, newest first, locked; of that id only, if it is not NULL. */
 extern int	store_lock_deleted(const char *name, const pg_uuid_t *id, Secret **secrets);

@@ -23,12 +23,15 @@ CREATE TABLE secrets_catalog.secret (
 	description pg_catalog.text,
 	tags pg_catalog.jsonb,
 	deleted_by pg_catalog.text,
-	watch_channel pg_catalog.text COLLATE "C"
+	watch_channel pg_catalog.text COLLATE "C",
+	generator pg_catalog.jsonb
 ) USING heap WITH (fillfactor = 80);
 COMMENT ON TABLE secrets_catalog.secret IS 'one row a secret, deleted ones too until they are purged';
 -- The name of a deleted secret is free at once.
 CREATE UNIQUE INDEX secret_name ON secrets_catalog.secret (name) WHERE deleted_at IS NULL;
 CREATE INDEX secret_deleted ON secrets_catalog.secret (name) WHERE deleted_at IS NOT NULL;
+-- Most secrets never end, and are not in it.
+CREATE INDEX secret_expires ON secrets_catalog.secret (expires_at) WHERE expires_at IS NOT NULL AND deleted_at IS NULL;
 ALTER TABLE secrets_catalog.secret ENABLE ROW LEVEL SECURITY;
 REVOKE ALL ON TABLE secrets_catalog.secret FROM PUBLIC;
 
@@ -41,6 +44,7 @@ CREATE TABLE secrets_catalog.version (
 	value secrets.ciphertext,
 	created_by pg_catalog.text,
 	request_id pg_catalog.uuid,
+	public_half pg_catalog.text,
 	CONSTRAINT version_pkey PRIMARY KEY (secret_id, version)
 ) USING heap;
 COMMENT ON TABLE secrets_catalog.version IS 'the sealed values; one that was destroyed has none';

@@ -76,6 +76,62 @@ store_lock(const char *name, LockStrength strength, Secret *secret)
 	return run(&by_strength[strength], values, NULL, secret_decode, secret) > 0;
 }
 
+bool
+store_lock_by_id(const pg_uuid_t *id, bool wait, Secret *secret)
+{
+	static Statement statements[] = {
+		[false] = STATEMENT("SELECT * FROM secrets_catalog.secret WHERE id" EQ "$1 FOR NO KEY UPDATE SKIP LOCKED", 1, {UUIDOID}),
+		[true] = STATEMENT("SELECT * FROM secrets_catalog.secret WHERE id" EQ "$1 FOR NO KEY UPDATE", 1, {UUIDOID}),
+	};
+	Datum		values[] = {UUIDPGetDatum(id)};
+
+	return run(&statements[wait], values, NULL, secret_decode, secret) > 0;
+}
+
+typedef struct IdList
+{
+	pg_uuid_t  *ids;
+	int			n;
+	int			max;
+} IdList;
+
+static void
+take_id(HeapTuple tuple, TupleDesc desc, void *arg)
+{
+	IdList	   *list = arg;
+	bool		isnull;
+
+	if (list->n < list->max)
+		list->ids[list->n++] = *DatumGetUUIDP(SPI_getbinval(tuple, desc, 1, &isnull));
+}
+
+/* Deleted ones are few, and an index on their names finds them all. */
+int
+store_find_purgeable(TimestampTz now, pg_uuid_t *ids, int max_ids)
+{
+	static Statement statement = STATEMENT(
+		"SELECT id FROM secrets_catalog.secret WHERE deleted_at IS NOT NULL AND purge_after" LE "$1 "
+		"ORDER BY purge_after LIMIT $2", 2, {TIMESTAMPTZOID, INT8OID});
+	Datum		values[] = {TimestampTzGetDatum(now), Int64GetDatum(max_ids)};
+	IdList		list = {ids, 0, max_ids};
+
+	run(&statement, values, NULL, take_id, &list);
+	return list.n;
+}
+
+int
+store_find_expired(TimestampTz after, TimestampTz until, pg_uuid_t *ids, int max_ids)
+{
+	static Statement statement = STATEMENT(
+		"SELECT id FROM secrets_catalog.secret WHERE deleted_at IS NULL AND expires_at OPERATOR(pg_catalog.>) $1 "
+		"AND expires_at" LE "$2 LIMIT $3", 3, {TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID});
+	Datum		values[] = {TimestampTzGetDatum(after), TimestampTzGetDatum(until), Int64GetDatum(max_ids)};
+	IdList		list = {ids, 0, max_ids};
+
+	run(&statement, values, NULL, take_id, &list);
+	return list.n;
+}
+
 typedef struct SecretList
 {
 	Secret	   *secrets;
@@ -108,14 +164,14 @@ store_lock_deleted(const char *name, const pg_uuid_t *id, Secret **secrets)
 
 #define SECRET_TYPES \
 	{UUIDOID, INT8OID, INT8OID, INT8OID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, \
-	 TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, TEXTOID}
+	 TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, TEXTOID, JSONBOID}
 
 bool
 store_insert(Secret *secret)
 {
 	static Statement statement = STATEMENT(
 		"INSERT INTO secrets_catalog.secret VALUES "
-		"($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) "
+		"($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) "
 		"ON CONFLICT (name) WHERE deleted_at IS NULL DO NOTHING",
 		SECRET_COLUMNS, SECRET_TYPES);
 	Datum		values[SECRET_COLUMNS];
@@ -138,7 +194,7 @@ store_update(const Secret *secret)
 		"UPDATE secrets_catalog.secret SET current_version = $2, previous_version = $3, last_version = $4, "
 		"disabled = $5, expires_at = $6, created_at = $7, changed_at = $8, deleted_at = $9, purge_after = $10, "
 		"watch_until = $11, max_versions = $12, kind = $13, name = $14, content_type = $15, description = $16, "
-		"tags = $17, deleted_by = $18, watch_channel = $19 WHERE id" EQ "$1",
+		"tags = $17, deleted_by = $18, watch_channel = $19, generator = $20 WHERE id" EQ "$1",
 		SECRET_COLUMNS, SECRET_TYPES);
 	MemoryContext mine = CurrentMemoryContext;
 	Datum		values[SECRET_COLUMNS];
@@ -177,7 +233,7 @@ store_purge(const Secret *secret)
 /* ---- versions ---- */
 
 #define VERSION_TYPES \
-	{UUIDOID, INT8OID, TIMESTAMPTZOID, BOOLOID, TIMESTAMPTZOID, InvalidOid, TEXTOID, UUIDOID}
+	{UUIDOID, INT8OID, TIMESTAMPTZOID, BOOLOID, TIMESTAMPTZOID, InvalidOid, TEXTOID, UUIDOID, TEXTOID}
 
 static void
 write_version(Statement *statement, const Secret *secret, const Version *version)
@@ -195,7 +251,7 @@ void
 store_insert_version(const Secret *secret, const Version *version)
 {
 	static Statement statement = STATEMENT(
-		"INSERT INTO secrets_catalog.version VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+		"INSERT INTO secrets_catalog.version VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
 		VERSION_COLUMNS, VERSION_TYPES);
 
 	write_version(&statement, secret, version);
@@ -206,7 +262,7 @@ store_update_version(const Secret *secret, const Version *version)
 {
 	static Statement statement = STATEMENT(
 		"UPDATE secrets_catalog.version SET created_at = $3, disabled = $4, destroyed_at = $5, value = $6, "
-		"created_by = $7, request_id = $8 WHERE secret_id" EQ "$1 AND version" EQ "$2",
+		"created_by = $7, request_id = $8, public_half = $9 WHERE secret_id" EQ "$1 AND version" EQ "$2",
 		VERSION_COLUMNS, VERSION_TYPES);
 
 	write_version(&statement, secret, version);

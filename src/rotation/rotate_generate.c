@@ -1,0 +1,52 @@
+/*
+ * rotation/rotate_generate.c: a value that stands for itself.
+ *
+ * Its kind and options are those of secrets.generate(), given with the schedule;
+ * what is not given is as the secret was generated.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+
+#include "base/refuse.h"
+#include "rotation/options.h"
+#include "rotation/rotator.h"
+
+/* {"kind": ...} and the rest of it; how the secret was made, where the schedule says nothing. */
+static struct varlena *
+options_of(const Turn *turn)
+{
+	if (options_are_empty(turn->rotation.options) && turn->secret.generator)
+		return turn->secret.generator;
+	return turn->rotation.options;
+}
+
+static Generated
+make(const Turn *turn)
+{
+	char	   *kind;
+	struct varlena *rest = options_take_text(options_of(turn), "kind", &kind);
+
+	return kv_make_value(kind ? kind : "password", rest);
+}
+
+/* That the options are good is known when a value was made by them: not from the first rotation at night. */
+static void
+check(Turn *turn, bool scheduling)
+{
+	Generated	sample;
+
+	if (!scheduling)
+		return;
+	sample = make(turn);
+	buffer_free(sample.plain.bytes);
+}
+
+static Generated
+rotate(Turn *turn)
+{
+	return make(turn);
+}
+
+const Rotator rotator_generate = {.name = "generate",.check = check,.rotate = rotate};

@@ -1,0 +1,276 @@
+/*
+ * rotation/rotate_role.c: roles of this cluster.
+ *
+ * One role: its password and the new version are one transaction's.  A pair: two
+ * roles that stand for each other; the one that is not in use gets a new
+ * password, and the secret names it from then on.  Whoever still has the other
+ * goes on until the rotation after.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_authid.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/timestamp.h"
+
+#include "base/options.h"
+#include "base/refuse.h"
+#include "policy/role.h"
+#include "rotation/credential.h"
+#include "rotation/local.h"
+#include "rotation/managed.h"
+#include "rotation/rotator.h"
+#include "rotation/sessions.h"
+
+typedef struct RoleOptions
+{
+	char	   *role;			/* NULL: as the value says */
+	List	   *roles;
+	char	   *sessions;
+	int			adopt;
+	PasswordOptions password;
+} RoleOptions;
+
+static RoleOptions
+read_options(const Turn *turn, bool pair)
+{
+	RoleOptions read = {.sessions = "keep",.password = PASSWORD_OPTIONS_DEFAULT};
+	Option		of_one[] = {
+		{"role", OPTION_TEXT, &read.role}, {"sessions", OPTION_TEXT, &read.sessions}, {"adopt", OPTION_BOOL, &read.adopt},
+		PASSWORD_OPTION_ROWS(read.password)
+	};
+	Option		of_pair[] = {
+		{"roles", OPTION_TEXTS, &read.roles}, {"sessions", OPTION_TEXT, &read.sessions}, {"adopt", OPTION_BOOL, &read.adopt},
+		PASSWORD_OPTION_ROWS(read.password)
+	};
+
+	if (pair)
+		options_read((Jsonb *) turn->rotation.options, of_pair, lengthof(of_pair));
+	else
+		options_read((Jsonb *) turn->rotation.options, of_one, lengthof(of_one));
+	return read;
+}
+
+/* ---- who it is about ---- */
+
+static Oid
+role_of_name(const char *name)
+{
+	Oid			role = get_role_oid(name, true);
+
+	if (!OidIsValid(role))
+		REFUSE(ERRCODE_UNDEFINED_OBJECT, errmsg("no such role"),
+			   errhint("The options name the role whose password it is."));
+	return role;
+}
+
+/* Known by their tags from now on. */
+static void
+name_roles(Turn *turn, List *names)
+{
+	ListCell   *cell;
+	int			n = 0;
+
+	turn->rotation.roles = turn->rotation.role_tags = NIL;
+	foreach(cell, names)
+	{
+		Oid			role = role_of_name(lfirst(cell));
+		char		tag[NAMEDATALEN];
+
+		local_require_right(turn->scheduler, role);
+		if (!role_lock(role))
+			(void) role_of_name("");	/* dropped at this moment */
+		role_make_tag(role, NULL, tag);
+		turn->roles[n++] = role;
+		turn->rotation.roles = lappend(turn->rotation.roles, lfirst(cell));
+		turn->rotation.role_tags = lappend(turn->rotation.role_tags, pstrdup(tag));
+	}
+	for (int i = 0; i < n; i++)
+		local_lock(turn->roles[i]);		/* two who schedule for one role: one comes second */
+	if (rotation_has_other(&turn->rotation.secret_id, turn->rotation.role_tags))
+		REFUSE(ERRCODE_DUPLICATE_OBJECT,
+			   errmsg("another secret's rotation changes the password of this role already"),
+			   errhint("A role's password can be in step with one secret only."));
+}
+
+bool
+managed_find_roles(const Rotation *rotation, Oid roles[2])
+{
+	ListCell   *name;
+	ListCell   *tag;
+	int			n = 0;
+
+	roles[0] = roles[1] = InvalidOid;
+	forboth(name, rotation->roles, tag, rotation->role_tags)
+	{
+		Oid			role = n < 2 ? role_of_tag(lfirst(tag), get_role_oid(lfirst(name), true)) : InvalidOid;
+
+		if (!OidIsValid(role))
+			return false;
+		roles[n++] = role;
+	}
+	return n > 0;
+}
+
+static void
+find_roles(Turn *turn)
+{
+	if (!managed_find_roles(&turn->rotation, turn->roles))
+		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			   errmsg("the role whose password it is has been dropped"),
+			   errhint("secrets.schedule_rotation() names another; secrets.unschedule_rotation() ends it."));
+	for (int i = 0; i < 2 && OidIsValid(turn->roles[i]); i++)
+		local_require_right(turn->scheduler, turn->roles[i]);
+}
+
+/* ---- scheduling: are the two in step? ---- */
+
+static void
+check_in_step(Turn *turn, Oid role, SecretBuffer *password, bool adopt)
+{
+	if (!local_can_login(role))
+		ereport(WARNING, (errmsg("role \"%s\" cannot log in", GetUserNameFromId(role, false)),
+						  errhint("ALTER ROLE ... LOGIN.")));
+	if (turn->rotates_at_once || local_verifies(role, password))
+		return;
+	if (adopt)
+		local_set_password(role, password);
+	else
+		ereport(WARNING,
+				(errmsg("the stored password is not that of role \"%s\"", GetUserNameFromId(role, false)),
+				 errhint("The next rotation brings them together. To have it now: rotate_now => true for a new password, "
+						 "or the option \"adopt\": true to give the role the stored one.")));
+}
+
+static void
+check_role(Turn *turn, bool scheduling)
+{
+	RoleOptions options = read_options(turn, false);
+	Plain		plain;
+	Credential	credential;
+
+	(void) sessions_read(options.sessions);
+	if (!scheduling)
+	{
+		find_roles(turn);
+		return;
+	}
+	plain = turn_open(turn, NO_VERSION);
+	credential = credential_read(&plain);
+	if (options.role == NULL)
+		options.role = credential.username;
+	if (options.role == NULL)
+		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE,
+			   errmsg("option \"role\" is missing"),
+			   errhint("It names the role whose password this is; a JSON value may say it as \"username\"."));
+	name_roles(turn, list_make1(options.role));
+	buffer_free(credential_new_password(&options.password));	/* its options are good */
+	check_in_step(turn, turn->roles[0], credential.password, options.adopt == 1);
+	buffer_free(credential.password);
+	buffer_free(plain.bytes);
+}
+
+/* ---- rotating ---- */
+
+static Generated
+give_password(Turn *turn, const Plain *old, Oid role, const RoleOptions *options)
+{
+	SecretBuffer *password = credential_new_password(&options->password);
+	Generated	made = {.ends_at = NEVER};
+	int64		delay = sessions_read(options->sessions);
+
+	made.plain = credential_replace(old, GetUserNameFromId(role, false), password);
+	local_set_password(role, password);
+	buffer_free(password);
+	if (delay != SESSIONS_KEEP)
+	{
+		char		tag[NAMEDATALEN];
+
+		turn->rotation.terminate_at = GetCurrentTimestamp() + delay;
+		turn->rotation.terminate_role = role_read_tag(role, tag) ? pstrdup(tag) : NULL;
+	}
+	return made;
+}
+
+static Generated
+rotate_role(Turn *turn)
+{
+	RoleOptions options = read_options(turn, false);
+	Plain		old = turn_open(turn, NO_VERSION);
+	Generated	made = give_password(turn, &old, turn->roles[0], &options);
+
+	buffer_free(old.bytes);
+	return made;
+}
+
+const Rotator rotator_role = {.name = "role",.check = check_role,.rotate = rotate_role};
+
+/* ---- a pair ---- */
+
+/* Which of the two the value names; 55000 where neither. */
+static int
+find_in_use(const Turn *turn, const Credential *credential)
+{
+	for (int i = 0; i < 2; i++)
+		if (credential->username && strcmp(credential->username, GetUserNameFromId(turn->roles[i], false)) == 0)
+			return i;
+	REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+		   errmsg("the secret's username is neither of the two roles"),
+		   errhint("The value is a JSON object with username and password; the username is one of the pair."));
+}
+
+/* What one of them makes the other must be able to use: both belong to one group that owns it. */
+static void
+check_common_group(const Turn *turn)
+{
+	if (!role_have_common_group(turn->roles[0], turn->roles[1]))
+		ereport(WARNING,
+				(errmsg("the two roles are members of no common role"),
+				 errhint("Let both be members of one role that owns what they use: "
+						 "else the one has no right to what the other has made.")));
+}
+
+static void
+check_pair(Turn *turn, bool scheduling)
+{
+	RoleOptions options = read_options(turn, true);
+	Plain		plain;
+	Credential	credential;
+	int			in_use;
+
+	(void) sessions_read(options.sessions);
+	if (!scheduling)
+	{
+		find_roles(turn);
+		return;
+	}
+	if (list_length(options.roles) != 2 || strcmp(linitial(options.roles), lsecond(options.roles)) == 0)
+		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE,
+			   errmsg("option \"roles\" must name two roles"),
+			   errhint("As in {\"roles\": [\"app_a\", \"app_b\"]}."));
+	plain = turn_open(turn, NO_VERSION);
+	credential = credential_read(&plain);
+	name_roles(turn, options.roles);
+	in_use = find_in_use(turn, &credential);
+	check_common_group(turn);
+	buffer_free(credential_new_password(&options.password));
+	check_in_step(turn, turn->roles[in_use], credential.password, options.adopt == 1);
+	buffer_free(credential.password);
+	buffer_free(plain.bytes);
+}
+
+static Generated
+rotate_pair(Turn *turn)
+{
+	RoleOptions options = read_options(turn, true);
+	Plain		old = turn_open(turn, NO_VERSION);
+	Credential	credential = credential_read(&old);
+	Oid			next = turn->roles[1 - find_in_use(turn, &credential)];
+	Generated	made = give_password(turn, &old, next, &options);
+
+	buffer_free(credential.password);
+	buffer_free(old.bytes);
+	return made;
+}
+
+const Rotator rotator_role_pair = {.name = "role_pair",.check = check_pair,.rotate = rotate_pair};

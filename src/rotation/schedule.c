@@ -1,0 +1,395 @@
+/*
+ * rotation/schedule.c: scheduling and its end, and rotating by hand.
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "base/catalog.h"
+#include "base/refuse.h"
+#include "kv/common.h"
+#include "policy/role.h"
+#include "rotation/clock.h"
+#include "rotation/managed.h"
+#include "rotation/options.h"
+#include "rotation/rotation.h"
+#include "rotation/run.h"
+#include "rotation/scheduler.h"
+#include "rotation/span.h"
+#include "rotation/tick.h"
+#include "rotation/worker.h"
+#include "store/name.h"
+
+/* ---- rotators ---- */
+
+static const Rotator *const rotators[] = {
+	&rotator_generate, &rotator_role, &rotator_role_pair, &rotator_postgres
+};
+
+const Rotator *
+rotator_find(const char *name)
+{
+	for (int i = 0; i < lengthof(rotators); i++)
+		if (strcmp(name, rotators[i]->name) == 0)
+			return rotators[i];
+	return &rotator_function;
+}
+
+/* ---- scheduling ---- */
+
+/* Its window and jitter, which clock_next() knows nothing of. */
+static void
+check_clock_options(const Rotation *rotation)
+{
+	int64		window = rotation->window ? span_read(rotation->window, "window") : 0;
+	int64		jitter = rotation->jitter ? span_read(rotation->jitter, "jitter") : 0;
+
+	if (rotation->window && window < USECS_PER_MINUTE)
+		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE, errmsg("option \"window\" must be at least a minute"));
+	if (rotation->window && jitter >= window)
+		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE,
+			   errmsg("option \"jitter\" must be shorter than the window"),
+			   errhint("It is a delay, of a random length up to this, after the time that the schedule says."));
+}
+
+/* What was on its way, how it went: that stays, where it is still about the same. */
+static void
+keep_history(const Rotation *before, Rotation *rotation)
+{
+	rotation->last_at = before->last_at;
+	rotation->last_status = before->last_status;
+	rotation->terminate_at = before->terminate_at;
+	rotation->terminate_role = before->terminate_role;
+	if (strcmp(before->rotator, rotation->rotator) == 0 && !rotation_is_foreign(before))
+		rotation->pending_version = before->pending_version;
+}
+
+static void
+sign(Rotation *rotation, Oid role)
+{
+	char		tag[NAMEDATALEN];
+
+	if (!role_lock(role))
+		REFUSE(ERRCODE_UNDEFINED_OBJECT, errmsg("the current role is being dropped"));
+	role_make_tag(role, NULL, tag);
+	rotation->scheduled_by = GetUserNameFromId(role, false);
+	rotation->scheduled_tag = pstrdup(tag);
+}
+
+static Rotation
+read_request(const ScheduleRequest *request)
+{
+	Rotation	rotation = {
+		.schedule = unconstify(char *, request->schedule),.rotator = unconstify(char *, request->rotator),
+		.last_at = NEVER,.terminate_at = NEVER,.pending_version = NO_VERSION
+	};
+
+	rotation.options = options_take_text(request->options, "timezone", &rotation.timezone);
+	rotation.options = options_take_text(rotation.options, "window", &rotation.window);
+	rotation.options = options_take_text(rotation.options, "jitter", &rotation.jitter);
+	check_clock_options(&rotation);
+	run_count_next(&rotation, GetCurrentTimestamp());
+	return rotation;
+}
+
+TimestampTz
+rotation_schedule(const ScheduleRequest *request)
+{
+	const Rotator *rotator = rotator_find(request->rotator);
+	Turn		turn = {.scheduler = GetUserId(),.rotates_at_once = request->rotate_now};
+	Rotation	before;
+	bool		had;
+
+	check_name(request->name);
+	turn.pass = require_change(PRIV_ROTATE, request->name);
+	turn.rotation = read_request(request);
+	lock_secret(request->name, LOCK_CHANGE, &turn.secret);
+	require_plain_secret(&turn.secret);
+	turn.rotation.secret_id = turn.secret.id;
+	had = rotation_lock(&turn.secret.id, &before);
+	rotator->check(&turn, true);
+	sign(&turn.rotation, turn.scheduler);
+	rotation_make_native(&turn.rotation);
+	if (had)
+		keep_history(&before, &turn.rotation);
+	if (had && before.pending_version != turn.rotation.pending_version)
+		run_drop_candidate(&turn.secret, &before);
+	if (had)
+		rotation_update(&turn.rotation);
+	else
+		rotation_insert(&turn.rotation);
+	if (request->rotate_now)
+		(void) run_here(&turn);
+	return turn.rotation.next_at;
+}
+
+pg_noreturn static void
+refuse_unscheduled(void)
+{
+	REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+		   errmsg("the secret has no schedule"),
+		   errhint("secrets.schedule_rotation(name, 'manual', ...) says how it is rotated."));
+}
+
+/* The pass, the lock, the row. */
+static Turn
+begin_turn(const char *name)
+{
+	Turn		turn = {0};
+
+	check_name(name);
+	turn.pass = require_change(PRIV_ROTATE, name);
+	lock_secret(name, LOCK_CHANGE, &turn.secret);
+	if (!rotation_lock(&turn.secret.id, &turn.rotation))
+		refuse_unscheduled();
+	return turn;
+}
+
+void
+rotation_unschedule(const char *name)
+{
+	Turn		turn = begin_turn(name);
+
+	run_drop_candidate(&turn.secret, &turn.rotation);
+	rotation_delete(&turn.secret.id);
+}
+
+/* ---- rotating ---- */
+
+int64
+rotation_rotate(const char *name)
+{
+	Turn		turn = begin_turn(name);
+
+	return run_here(&turn);
+}
+
+static int
+compare_names(const ListCell *a, const ListCell *b)
+{
+	return strcmp(lfirst(a), lfirst(b));
+}
+
+/* Names of the secrets that have a schedule, that match, and that the caller may rotate; in order. */
+static List *
+names_to_rotate(const char *pattern)
+{
+	Snapshot	snapshot = catalog_snapshot();
+	List	   *names = NIL;
+	ListCell   *cell;
+
+	foreach(cell, rotation_list(snapshot))
+	{
+		const Rotation *rotation = lfirst(cell);
+		Secret		secret;
+
+		if (store_find_by_id(&rotation->secret_id, snapshot, &secret) && secret.deleted_at == NEVER
+			&& pattern_matches(pattern, strlen(pattern), secret.name, strlen(secret.name))
+			&& gate_allows(PRIV_ROTATE, secret.name, NULL))
+			names = lappend(names, secret.name);
+	}
+	UnregisterSnapshot(snapshot);
+	list_sort(names, compare_names);
+	return names;
+}
+
+int
+rotation_rotate_all(const char *pattern)
+{
+	MemoryContext each = AllocSetContextCreate(CurrentMemoryContext, "secrets, one rotation", ALLOCSET_DEFAULT_SIZES);
+	List	   *names;
+	ListCell   *cell;
+
+	check_pattern(pattern);
+	if (gate_scope(PRIV_ROTATE)->n == 0)
+	{
+		GatePass	pass = gate_ask(PRIV_ROTATE, pattern);
+
+		gate_refuse(&pass);
+	}
+	gate_begin_change();
+	names = names_to_rotate(pattern);
+	foreach(cell, names)
+	{
+		MemoryContext before = MemoryContextSwitchTo(each);
+
+		CHECK_FOR_INTERRUPTS();
+		(void) rotation_rotate(lfirst(cell));
+		MemoryContextSwitchTo(before);
+		MemoryContextReset(each);
+	}
+	MemoryContextDelete(each);
+	return list_length(names);
+}
+
+/* ---- procedures ---- */
+
+/* It says what went wrong as who rotates by hand is to hear it: as it is written down. */
+pg_noreturn static void
+raise_again(const ErrorData *error)
+{
+	REFUSE(error->sqlerrcode, errmsg("%s", error->message ? error->message : "the rotation failed"),
+		   error->detail ? errdetail("%s", error->detail) : 0,
+		   error->hint ? errhint("%s", error->hint) : 0);
+}
+
+void
+rotation_rotate_now(const char *name)
+{
+	Turn		turn = begin_turn(name);
+	Run			run = {.secret_id = turn.secret.id,.actor = GetUserId(),.wait = true};
+	ErrorData  *error;
+	RunResult	result;
+
+	run_refuse_foreign(&turn.rotation);
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	run_commit();				/* lets the lock go */
+	result = run_apart(&run, &error);
+	SPI_finish();
+	if (result == RUN_FAILED)
+		raise_again(error);
+	if (result == RUN_PASSED)
+		refuse_unscheduled();
+}
+
+void
+rotation_tick(int max_work, const Interval *max_time)
+{
+	TimestampTz until;
+
+	(void) gate_require_operator();
+	if (max_work < 0)
+		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE, errmsg("max_work must not be negative"));
+	until = GetCurrentTimestamp() + span_of(max_time, "max_time");
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	tick_all(max_work, until);
+	SPI_finish();
+}
+
+/* ---- schedules from elsewhere ---- */
+
+/* By tag, or, where nobody here bears it, by name: once. */
+static bool
+find_here(char **name, char **tag)
+{
+	Oid			role = role_of_tag(*tag, get_role_oid(*name, true));
+	char		new_tag[NAMEDATALEN];
+
+	if (!OidIsValid(role))
+		role = get_role_oid(*name, true);
+	if (!OidIsValid(role) || !role_lock(role))
+		return false;
+	role_make_tag(role, NULL, new_tag);
+	*name = GetUserNameFromId(role, false);
+	*tag = pstrdup(new_tag);
+	return true;
+}
+
+static bool
+find_all_here(Rotation *rotation)
+{
+	ListCell   *name;
+	ListCell   *tag;
+
+	if (!find_here(&rotation->scheduled_by, &rotation->scheduled_tag))
+		return false;
+	forboth(name, rotation->roles, tag, rotation->role_tags)
+	{
+		char	   *role_name = lfirst(name);
+		char	   *role_tag = lfirst(tag);
+
+		if (!find_here(&role_name, &role_tag))
+			return false;
+		lfirst(name) = role_name;
+		lfirst(tag) = role_tag;
+	}
+	return true;
+}
+
+/* Its time is counted from now: what was missed on the way here is nobody's fault. */
+static bool
+adopt_one(const pg_uuid_t *secret_id)
+{
+	Secret		secret;
+	Rotation	rotation;
+
+	if (!store_lock_by_id(secret_id, true, &secret) || !rotation_lock(secret_id, &rotation) || !rotation_is_foreign(&rotation))
+		return false;
+	if (!find_all_here(&rotation))
+	{
+		ereport(WARNING,
+				(errmsg("the schedule of \"%s\" was not adopted: a role that it is for is not here", secret.name),
+				 errhint("secrets.schedule_rotation() makes another.")));
+		return false;
+	}
+	if (rotation_has_other(secret_id, rotation.role_tags))
+	{
+		ereport(WARNING,
+				(errmsg("the schedule of \"%s\" was not adopted: another secret's rotation changes the password of its role here",
+						secret.name)));
+		return false;
+	}
+	rotation_make_native(&rotation);
+	rotation.terminate_at = NEVER;
+	rotation.terminate_role = NULL;
+	run_count_next(&rotation, GetCurrentTimestamp());
+	rotation_update(&rotation);
+	return true;
+}
+
+int
+rotation_adopt(const char *pattern)
+{
+	Snapshot	snapshot;
+	List	   *all;
+	ListCell   *cell;
+	int			adopted = 0;
+
+	check_pattern(pattern);
+	(void) gate_require(PRIV_OPERATE, NULL);
+	gate_begin_change();
+	snapshot = catalog_snapshot();
+	all = rotation_list(snapshot);
+	foreach(cell, all)
+	{
+		const Rotation *rotation = lfirst(cell);
+		Secret		secret;
+
+		if (rotation_is_foreign(rotation) && store_find_by_id(&rotation->secret_id, snapshot, &secret)
+			&& pattern_matches(pattern, strlen(pattern), secret.name, strlen(secret.name)))
+			adopted += adopt_one(&rotation->secret_id);
+	}
+	UnregisterSnapshot(snapshot);
+	return adopted;
+}
+
+/* ---- what kv asks ---- */
+
+static void
+forget_purged(const Secret *secret)
+{
+	rotation_delete(&secret->id);
+}
+
+static TimestampTz
+next_rotation(const Secret *secret)
+{
+	Rotation	rotation;
+
+	return rotation_find(&secret->id, &rotation) ? rotation.next_at : NEVER;
+}
+
+void
+rotation_init(void)
+{
+	kv_watcher = (KvWatcher) {
+		.before_value = managed_check_value,.purged = forget_purged,.next_rotation = next_rotation
+	};
+	worker_register();
+}

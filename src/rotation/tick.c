@@ -1,0 +1,275 @@
+/*
+ * rotation/tick.c
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "audit/audit.h"
+#include "base/catalog.h"
+#include "base/refuse.h"
+#include "keyring/keyring.h"
+#include "kv/common.h"
+#include "policy/policy.h"
+#include "policy/role.h"
+#include "rotation/row.h"
+#include "rotation/run.h"
+#include "rotation/scheduler.h"
+#include "rotation/sessions.h"
+#include "rotation/tick.h"
+
+#define BATCH 100				/* keys that are looked up at a time */
+#define CLOCK_SLACK (5 * USECS_PER_MINUTE)
+#define LOGIN_SLACK (5 * USECS_PER_SEC)	/* between a password and its commit somebody may have come in by the old one */
+
+/* How far one tick goes. */
+typedef struct Budget
+{
+	int			left;			/* pieces; 0: none */
+	TimestampTz until;
+	MemoryContext each;			/* what one piece needs */
+} Budget;
+
+static bool
+may_go_on(Budget *budget)
+{
+	CHECK_FOR_INTERRUPTS();
+	return budget->left > 0 && GetCurrentTimestamp() < budget->until && keyring_is_open();
+}
+
+/* One piece of work on one secret, which is found by its id. */
+typedef struct ById
+{
+	pg_uuid_t	id;
+	TimestampTz now;
+} ById;
+
+typedef void (*Worker) (void *by_id);
+
+static void
+do_each(Budget *budget, const pg_uuid_t *ids, int n, Worker work, const char *what)
+{
+	for (int i = 0; i < n && may_go_on(budget); i++)
+	{
+		MemoryContext before = MemoryContextSwitchTo(budget->each);
+		ById		by_id = {.id = ids[i],.now = GetCurrentTimestamp()};
+		ErrorData  *error;
+
+		if (!run_piece(work, &by_id, &error))
+			ereport(LOG, (errmsg("secrets: could not %s: %s", what, error->message), errhidestmt(true), errhidecontext(true)));
+		budget->left--;
+		MemoryContextSwitchTo(before);
+		MemoryContextReset(budget->each);
+	}
+}
+
+/* ---- rotations ---- */
+
+static void
+rotate_due(Budget *budget, bool only_marked)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	DueKey		at = {.next_at = DT_NOBEGIN};
+	DueKey		keys[BATCH];
+	int			n;
+
+	do
+	{
+		n = may_go_on(budget) ? rotation_find_due(now, &at, keys, BATCH) : 0;
+		run_commit();
+		for (int i = 0; i < n && may_go_on(budget); i++)
+		{
+			MemoryContext before = MemoryContextSwitchTo(budget->each);
+			Run			run = {.secret_id = keys[i].secret_id,.must_be_due = true,.must_be_marked = only_marked};
+			ErrorData  *error;
+
+			if (run_apart(&run, &error) != RUN_PASSED)
+				budget->left--;
+			MemoryContextSwitchTo(before);
+			MemoryContextReset(budget->each);
+		}
+	} while (n == BATCH);
+}
+
+/* ---- a clock that was set back ---- */
+
+static void
+count_again(void *arg)
+{
+	ById	   *by_id = arg;
+	Secret		secret;
+	Rotation	rotation;
+
+	if (!store_lock_by_id(&by_id->id, false, &secret) || !rotation_lock(&by_id->id, &rotation)
+		|| rotation.counted_at <= by_id->now + CLOCK_SLACK)
+		return;
+	run_count_next(&rotation, by_id->now);
+	rotation_update(&rotation);
+}
+
+/* What was counted from a time that has not come yet would be waited for as long. */
+static void
+mind_the_clock(Budget *budget)
+{
+	pg_uuid_t	ids[BATCH];
+	int			n = rotation_find_misdated(GetCurrentTimestamp() + CLOCK_SLACK, ids, BATCH);
+
+	run_commit();
+	do_each(budget, ids, n, count_again, "count the time of a rotation again");
+}
+
+/* ---- sessions ---- */
+
+static void
+end_sessions_of(void *arg)
+{
+	ById	   *by_id = arg;
+	Secret		secret;
+	Rotation	rotation;
+	Oid			role;
+	TimestampTz began_before;
+
+	if (!store_lock_by_id(&by_id->id, false, &secret) || !rotation_lock(&by_id->id, &rotation)
+		|| rotation.terminate_at == NEVER || rotation.terminate_at > by_id->now)
+		return;
+	role = rotation.terminate_role && !rotation_is_foreign(&rotation) ? role_of_tag(rotation.terminate_role, InvalidOid) : InvalidOid;
+	/* At once: all that are there; later: those that were there then. */
+	began_before = Min(by_id->now, rotation.last_at + LOGIN_SLACK);
+	if (OidIsValid(role))
+		(void) sessions_end(role, began_before);
+	rotation.terminate_at = NEVER;
+	rotation.terminate_role = NULL;
+	rotation_update(&rotation);
+}
+
+static void
+end_sessions(Budget *budget)
+{
+	pg_uuid_t	ids[BATCH];
+	int			n;
+
+	do
+	{
+		n = may_go_on(budget) ? rotation_find_ending(GetCurrentTimestamp(), ids, BATCH) : 0;
+		run_commit();
+		do_each(budget, ids, n, end_sessions_of, "end the sessions of a role");
+	} while (n == BATCH);
+}
+
+/* ---- what has ended ---- */
+
+static void
+purge(void *arg)
+{
+	ById	   *by_id = arg;
+	Secret		secret;
+
+	audit_set_via(VIA_SCHEDULER);
+	if (!store_lock_by_id(&by_id->id, false, &secret) || secret.deleted_at == NEVER || secret.purge_after > by_id->now)
+		return;
+	if (kv_watcher.purged)
+		kv_watcher.purged(&secret);
+	store_purge(&secret);
+	notify_watchers(&secret, secret.current_version, "purge");
+}
+
+static void
+purge_deleted(Budget *budget)
+{
+	pg_uuid_t	ids[BATCH];
+	int			n;
+
+	do
+	{
+		n = may_go_on(budget) ? store_find_purgeable(GetCurrentTimestamp(), ids, BATCH) : 0;
+		run_commit();
+		do_each(budget, ids, n, purge, "purge a secret");
+	} while (n == BATCH);
+}
+
+static void
+tell_of_end(void *arg)
+{
+	ById	   *by_id = arg;
+	Snapshot	snapshot = catalog_snapshot();
+	Secret		secret;
+
+	if (store_find_by_id(&by_id->id, snapshot, &secret) && is_expired(&secret))
+		notify_watchers(&secret, secret.current_version, "expire");
+	UnregisterSnapshot(snapshot);
+}
+
+/* Reads refuse by themselves; who watches is told, once. */
+static void
+tell_of_expired(Budget *budget, TimestampTz last_tick)
+{
+	pg_uuid_t	ids[BATCH];
+	int			n = last_tick ? store_find_expired(last_tick, GetCurrentTimestamp(), ids, BATCH) : 0;
+
+	run_commit();
+	do_each(budget, ids, n, tell_of_end, "tell that a secret has expired");
+}
+
+/* ---- all of it ---- */
+
+/* Sealed, on a standby, or while a restore may be under way, there is nothing to be done. */
+static const char *
+why_not_now(void)
+{
+	if (RecoveryInProgress())
+		return "this is a standby";
+	if (!keyring_is_open())
+		return "the server is sealed";
+	return policy_is_settled() ? NULL : "nothing has been changed here yet: this may be a restore";
+}
+
+static Budget
+begin(int max_work, TimestampTz until)
+{
+	return (Budget) {
+		.left = max_work > 0 ? max_work : INT_MAX,.until = until,
+		.each = AllocSetContextCreate(CurrentMemoryContext, "secrets, one piece of a tick", ALLOCSET_DEFAULT_SIZES)
+	};
+}
+
+void
+tick_all(int max_work, TimestampTz until)
+{
+	const char *why = why_not_now();
+	Budget		budget = begin(max_work, until);
+	int64		job;
+	TimestampTz last_tick;
+
+	if (why)
+	{
+		ereport(NOTICE, (errmsg("secrets.tick() does nothing: %s", why)));
+		return;
+	}
+	scheduler_get_status(&job, &last_tick);
+	scheduler_note_tick();
+	run_commit();
+	mind_the_clock(&budget);
+	end_sessions(&budget);
+	rotate_due(&budget, false);
+	end_sessions(&budget);
+	tell_of_expired(&budget, last_tick);
+	purge_deleted(&budget);
+	MemoryContextDelete(budget.each);
+}
+
+void
+tick_marked(void)
+{
+	Budget		budget = begin(0, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 5 * 60 * 1000));
+
+	if (why_not_now())
+		return;
+	rotate_due(&budget, true);
+	end_sessions(&budget);
+}

@@ -1,0 +1,94 @@
+/*
+ * rotation/worker.c
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "tcop/tcopprot.h"
+#include "tcop/utility.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/portal.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "rotation/tick.h"
+#include "rotation/worker.h"
+
+PGDLLEXPORT pg_noreturn void secrets_rotation_worker(Datum arg);
+
+static bool wanted = false;
+
+/* It must not raise: the transaction is committed.  Nothing here allocates. */
+static void
+start(void)
+{
+	BackgroundWorker worker = {
+		.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION,
+		.bgw_start_time = BgWorkerStart_RecoveryFinished,
+		.bgw_restart_time = BGW_NEVER_RESTART,
+		.bgw_main_arg = ObjectIdGetDatum(MyDatabaseId)
+	};
+
+	strlcpy(worker.bgw_library_name, "secrets", sizeof(worker.bgw_library_name));
+	strlcpy(worker.bgw_function_name, "secrets_rotation_worker", sizeof(worker.bgw_function_name));
+	strlcpy(worker.bgw_name, "secrets rotation", sizeof(worker.bgw_name));
+	strlcpy(worker.bgw_type, "secrets rotation", sizeof(worker.bgw_type));
+	(void) RegisterDynamicBackgroundWorker(&worker, NULL);
+}
+
+static void
+on_end_of_transaction(XactEvent event, void *arg)
+{
+	bool		wake = wanted && event == XACT_EVENT_COMMIT;
+
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
+		return;
+	wanted = false;
+	/* The worker's own commits need no other. */
+	if (wake && !IsBackgroundWorker)
+		start();
+}
+
+void
+worker_register(void)
+{
+	RegisterXactCallback(on_end_of_transaction, NULL);
+}
+
+void
+worker_wake_at_commit(void)
+{
+	wanted = true;
+}
+
+/* As a procedure does that is called by itself: SPI, and transactions that it ends. */
+static void
+work(void)
+{
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	tick_marked();
+	SPI_finish();
+	CommitTransactionCommand();
+}
+
+void
+secrets_rotation_worker(Datum arg)
+{
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid, 0);
+	PortalContext = AllocSetContextCreate(TopMemoryContext, "secrets rotation", ALLOCSET_DEFAULT_SIZES);
+	pgstat_report_activity(STATE_RUNNING, "rotating secrets");
+	work();
+	proc_exit(0);
+}

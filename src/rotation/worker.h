@@ -1,0 +1,15 @@
+/*
+ * rotation/worker.h: what follows a commit: effects outside, ends of sessions.
+ *
+ * A process of its own does it at once, without pg_cron.  Where there is no place
+ * for one, or it is killed, the next tick does it.
+ */
+#ifndef SECRETS_ROTATION_WORKER_H
+#define SECRETS_ROTATION_WORKER_H
+
+extern void worker_register(void);
+
+/* Nothing, where the transaction does not commit. */
+extern void worker_wake_at_commit(void);
+
+#endif
