@@ -67,6 +67,9 @@ extern bool audit_get_memory_head(int64 *number, uint8 head[HASH_LEN]);
 /* When a secret was read last; false: never, as far as is written. */
 extern bool audit_last_read(const pg_uuid_t *id, TimestampTz *at);
 
+/* Where lines are not kept for ever: that somebody looks which ones are to go, though nothing else happens. */
+extern void audit_keep_house(void);
+
 typedef struct AuditStatus
 {
 	int			pid;			/* of the worker; 0: none now */

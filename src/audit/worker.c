@@ -156,6 +156,16 @@ must_prune(TimestampTz now)
 	return retention > 0 && TimestampDifferenceExceeds(last_prune, now, (int) every);
 }
 
+/* A worker looks for itself what is old, from its first moment on. */
+void
+audit_keep_house(void)
+{
+	Queue	   *mine = retention > 0 ? queue_mine() : NULL;
+
+	if (mine)
+		(void) launch_worker(mine);
+}
+
 static State
 write_queued(bool *more)
 {

@@ -49,6 +49,12 @@ extern void require_unexpired(const Secret *secret, const Metadata *metadata);
 pg_noreturn extern void refuse_no_secret(void);
 pg_noreturn extern void refuse_no_version(void);
 
+/*
+ * The current value, to be signed with and not given out, for whoever may sign
+ * with it or read it; recorded as signing.  Refused as secrets.get() would be.
+ */
+extern Plain open_to_sign(const char *name);
+
 typedef struct NewVersion
 {
 	const Plain *plain;

@@ -5,6 +5,8 @@
 
 #include "nodes/pg_list.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
 
 #include "base/options.h"
 #include "base/refuse.h"
@@ -12,8 +14,10 @@
 #include "crypto/password.h"
 #include "crypto/random.h"
 #include "kv/common.h"
+#include "kv/generate.h"
 
-#define MAX_RANDOM_BYTES 4096
+#define MAX_RANDOM_BYTES	4096
+#define MAX_GENERATOR_SIZE	(64 * 1024)
 
 static void
 check_password_result(PasswordResult result)
@@ -89,7 +93,14 @@ make_random(int length)
 	return out;
 }
 
-static Plain
+/* Bytes or characters that stand for themselves. */
+static Generated
+made_of(SecretBuffer *bytes, BoxContent content)
+{
+	return (Generated) {.plain = {bytes, content},.ends_at = NEVER};
+}
+
+static Generated
 generate_password(Jsonb *options)
 {
 	int			length = 32;
@@ -99,11 +110,11 @@ generate_password(Jsonb *options)
 	Option		known[] = {
 		{"length", OPTION_INT, &length}, {"exclude", OPTION_TEXT, &exclude}, {"classes", OPTION_TEXTS, &classes}
 	};
-	Plain		plain = {.content = BOX_UTF8};
+	int			chosen;
 
 	options_read(options, known, lengthof(known));
-	plain.bytes = make_password(length, classes == not_given ? PASSWORD_DEFAULT : read_classes(classes), exclude, strlen(exclude));
-	return plain;
+	chosen = classes == not_given ? PASSWORD_DEFAULT : read_classes(classes);
+	return made_of(make_password(length, chosen, exclude, strlen(exclude)), BOX_UTF8);
 }
 
 static int
@@ -116,34 +127,32 @@ read_length(Jsonb *options)
 	return length;
 }
 
-static Plain
+static Generated
 generate_bytes(Jsonb *options)
 {
-	Plain		plain = {make_random(read_length(options)), BOX_BYTES};
-
-	return plain;
+	return made_of(make_random(read_length(options)), BOX_BYTES);
 }
 
 /* As many random bytes, in characters that need no quoting anywhere. */
-static Plain
+static Generated
 generate_token(Jsonb *options)
 {
 	SecretBuffer *random = make_random(read_length(options));
-	Plain		plain = {buffer_alloc(base64url_len(buffer_len(random))), BOX_UTF8};
+	SecretBuffer *token = buffer_alloc(base64url_len(buffer_len(random)));
 
-	base64url_encode((uint8_t *) buffer_data(random), buffer_len(random), buffer_data(plain.bytes));
+	base64url_encode((uint8_t *) buffer_data(random), buffer_len(random), buffer_data(token));
 	buffer_free(random);
-	return plain;
+	return made_of(token, BOX_UTF8);
 }
 
 /* All 122 bits from the generator of secrets: this UUID is one. */
-static Plain
+static Generated
 generate_uuid(Jsonb *options)
 {
 	static const int dashes[] = {8, 13, 18, 23};
 	SecretBuffer *random;
 	SecretBuffer *hex;
-	Plain		plain = {.content = BOX_UTF8};
+	SecretBuffer *uuid;
 	uint8_t    *bytes;
 	char	   *out;
 	int			from = 0;
@@ -155,8 +164,8 @@ generate_uuid(Jsonb *options)
 	bytes[8] = (bytes[8] & 0x3f) | 0x80;
 	hex = buffer_alloc(33);
 	codec_to_hex(bytes, 16, buffer_data(hex));
-	plain.bytes = buffer_alloc(36);
-	out = buffer_data(plain.bytes);
+	uuid = buffer_alloc(36);
+	out = buffer_data(uuid);
 	for (int i = 0, dash = 0; i < 36; i++)
 	{
 		if (dash < lengthof(dashes) && i == dashes[dash])
@@ -166,24 +175,21 @@ generate_uuid(Jsonb *options)
 	}
 	buffer_free(hex);
 	buffer_free(random);
-	return plain;
-}
-
-static Generated
-generate(Plain plain)
-{
-	return (Generated) {.plain = plain,.ends_at = NEVER};
+	return made_of(uuid, BOX_UTF8);
 }
 
 static const struct
 {
 	const char *kind;
-	Plain		(*generate) (Jsonb *options);
+	Generated	(*generate) (Jsonb *options);
 }			generators[] = {
 	{"password", generate_password},
 	{"token", generate_token},
 	{"bytes", generate_bytes},
 	{"uuid", generate_uuid},
+	{"ssh_ed25519", generate_ssh_ed25519},
+	{"keypair", generate_keypair},
+	{"x509", generate_x509},
 };
 
 Generated
@@ -191,10 +197,23 @@ kv_make_value(const char *kind, struct varlena *options)
 {
 	for (int i = 0; i < lengthof(generators); i++)
 		if (strcmp(kind, generators[i].kind) == 0)
-			return generate(generators[i].generate((Jsonb *) options));
+			return generators[i].generate((Jsonb *) options);
 	REFUSE(ERRCODE_INVALID_PARAMETER_VALUE,
 		   errmsg("unknown kind of value to generate"),
-		   errhint("The kinds are password, token, bytes, uuid."));
+		   errhint("The kinds are password, token, bytes, uuid, ssh_ed25519, keypair, x509."));
+}
+
+/* The options and, with them, the kind, which is one of ours. */
+static struct varlena *
+remember(const char *kind, struct varlena *options)
+{
+	Datum		word = DirectFunctionCall1(jsonb_in, CStringGetDatum(psprintf("{\"kind\": \"%s\"}", kind)));
+	struct varlena *generator = (struct varlena *)
+		DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, PointerGetDatum(options), word));
+
+	if (VARSIZE(generator) > MAX_GENERATOR_SIZE)
+		REFUSE(ERRCODE_PROGRAM_LIMIT_EXCEEDED, errmsg("options are too large"));
+	return generator;
 }
 
 int64
@@ -207,6 +226,10 @@ kv_generate(const char *name, const char *kind, struct varlena *options)
 	check_name(name);
 	(void) require_to_make(name);
 	made = kv_make_value(kind, options);
+	request.public_half = made.public_half;
+	request.generator = remember(kind, options);
+	request.metadata.has_expires_at = made.ends_at != NEVER;
+	request.metadata.expires_at = made.ends_at;
 	version = kv_put(&request, &made.plain);
 	buffer_free(made.plain.bytes);
 	return version;

@@ -5,6 +5,7 @@
 
 #include "miscadmin.h"
 
+#include "crypto/keypair.h"
 #include "kv/json.h"
 #include "kv/kv.h"
 
@@ -14,9 +15,17 @@ be_interruptible(void)
 	CHECK_FOR_INTERRUPTS();
 }
 
+/* Nothing may be raised while libcrypto holds a key: it is told to give up. */
+static bool
+is_interrupted(void)
+{
+	return QueryCancelPending || ProcDiePending;
+}
+
 void
 kv_init(void)
 {
+	keypair_interrupted = is_interrupted;
 	json_interrupt = be_interruptible;
 	value_init();
 }

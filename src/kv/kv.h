@@ -50,7 +50,7 @@ typedef struct Generated
 {
 	Plain		plain;
 	char	   *public_half;	/* a public key or a certificate; NULL: there is none */
-	TimestampTz ends_at;		/* of a certificate; NEVER: it does not end */
+	TimestampTz ends_at;		/* of a certificate: the secret's expires_at from then on; NEVER: that stays as it is */
 } Generated;
 
 /* One more of that kind, by those options; 22023 for what is no kind, or no option of it. */

@@ -148,7 +148,7 @@ CREATE FUNCTION secrets.generate(name pg_catalog.text, kind pg_catalog.text = 'p
 	RETURNS pg_catalog.int8
 	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'secrets_generate';
 COMMENT ON FUNCTION secrets.generate(pg_catalog.text, pg_catalog.text, pg_catalog.jsonb)
-	IS 'the server makes the new version: a password, token, bytes or uuid that the caller never sees';
+	IS 'the server makes the new version, which the caller never sees: password, token, bytes, uuid, ssh_ed25519, keypair or x509';
 
 CREATE FUNCTION secrets.random_password(length pg_catalog.int4 = 32, exclude pg_catalog.text = '') RETURNS pg_catalog.text
 	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'secrets_random_password';

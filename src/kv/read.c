@@ -71,23 +71,13 @@ give_text(const GatePass *pass, const Secret *secret, int64 version, Plain *plai
  * False: 42704, if the request says so.
  */
 static bool
-read_one(const ReadRequest *request, GatePass *pass, Secret *secret, int64 *number, Plain *plain)
+open_one(const ReadRequest *request, const GatePass *pass, Secret *secret, int64 *number, Plain *plain)
 {
 	Snapshot	snapshot;
 	Version		version;
 	const char *problem;
 	bool		has_secret;
 	bool		has_version = false;
-
-	check_name(request->name);
-	if (request->stage)
-		check_stage(request->stage);
-	if (!require_unless_absent(PRIV_READ, request->name, pass))
-	{
-		if (request->missing_ok)
-			return false;
-		refuse_no_secret();
-	}
 
 	snapshot = catalog_snapshot();
 	has_secret = store_find_brief(request->name, snapshot, secret);
@@ -121,6 +111,39 @@ read_one(const ReadRequest *request, GatePass *pass, Secret *secret, int64 *numb
 		*plain = value_open(pass, secret, &version);	/* says so */
 	}
 	return true;
+}
+
+static bool
+read_one(const ReadRequest *request, GatePass *pass, Secret *secret, int64 *number, Plain *plain)
+{
+	check_name(request->name);
+	if (request->stage)
+		check_stage(request->stage);
+	if (!require_unless_absent(PRIV_READ, request->name, pass))
+	{
+		if (request->missing_ok)
+			return false;
+		refuse_no_secret();
+	}
+	return open_one(request, pass, secret, number, plain);
+}
+
+Plain
+open_to_sign(const char *name)
+{
+	ReadRequest request = {.name = name};
+	GatePass	pass;
+	Secret		secret;
+	int64		version;
+	Plain		plain;
+
+	check_name(name);
+	if (!gate_allows(PRIV_SIGN, name, &pass))
+		pass = require(PRIV_READ, name);
+	pass.privilege = PRIV_SIGN; /* whichever he holds, he does not get to see it */
+	(void) open_one(&request, &pass, &secret, &version, &plain);
+	gate_record(&pass, &secret.id, version);
+	return plain;
 }
 
 /*

@@ -118,7 +118,16 @@ read_escape(const char *text, size_t len, char out[4], size_t *nout)
 }
 
 #define BACKSLASHES		1
-#define DOUBLED_QUOTES	2
+#define DOUBLED_SINGLES 2
+#define DOUBLED_DOUBLES 4
+
+static bool
+is_doubled(const char *text, size_t len, int kinds)
+{
+	if (len < 2 || text[0] != text[1])
+		return false;
+	return (text[0] == '\'' && (kinds & DOUBLED_SINGLES)) || (text[0] == '"' && (kinds & DOUBLED_DOUBLES));
+}
 
 static void
 see_escapes(const char *text, size_t len, int kinds, View *view)
@@ -131,7 +140,7 @@ see_escapes(const char *text, size_t len, int kinds, View *view)
 
 		if ((kinds & BACKSLASHES) && text[at] == '\\')
 			used = read_escape(text + at, len - at, out, &nout);
-		else if ((kinds & DOUBLED_QUOTES) && (text[at] == '\'' || text[at] == '"') && at + 1 < len && text[at + 1] == text[at])
+		else if (is_doubled(text + at, len - at, kinds))
 			used = 2;
 		for (size_t i = 0; i < nout; i++)
 			add(view, out[i], at, at + used);
@@ -194,20 +203,20 @@ see_base64(const char *text, size_t len, int skipped, View *view)
 {
 	uint32_t	bits = 0;
 	int			nbits = 0;
-	int			to_skip = skipped;
+	size_t		run = 0;		/* digits before this one */
 	size_t		from = 0;		/* where these bits begin */
 
 	for (size_t at = 0; at < len; at++)
 	{
 		int			digit = base64_digit(text[at]);
 
-		if (digit < 0 && nbits > 0 && (text[at] == '\n' || text[at] == '\r'))
+		if (run > (size_t) skipped && (text[at] == '\n' || text[at] == '\r'))
 			continue;
-		if (digit < 0)
-			nbits = 0, to_skip = skipped;
-		if (digit < 0 || to_skip-- > 0)
+		run = digit < 0 ? 0 : run + 1;
+		if (run <= (size_t) skipped)
 		{
 			add(view, text[at], at, at + 1);
+			nbits = 0;
 			continue;
 		}
 		from = nbits == 0 ? at : from;
@@ -277,8 +286,11 @@ static const struct
 }			ways[] = {
 	{see_escapes, 0, false},
 	{see_escapes, BACKSLASHES, false},
-	{see_escapes, DOUBLED_QUOTES, false},
-	{see_escapes, BACKSLASHES | DOUBLED_QUOTES, false},
+	{see_escapes, DOUBLED_SINGLES, false},
+	{see_escapes, DOUBLED_DOUBLES, false},
+	{see_escapes, DOUBLED_SINGLES | DOUBLED_DOUBLES, false},
+	{see_escapes, BACKSLASHES | DOUBLED_SINGLES, false},
+	{see_escapes, BACKSLASHES | DOUBLED_DOUBLES, false},
 	{see_percent, '\0', false},
 	{see_percent, '+', false},
 	{see_hex, 0, true},

@@ -91,6 +91,7 @@ name_roles(Turn *turn, List *names)
 		REFUSE(ERRCODE_DUPLICATE_OBJECT,
 			   errmsg("another secret's rotation changes the password of this role already"),
 			   errhint("A role's password can be in step with one secret only."));
+	rotation_delete_of_deleted(turn->rotation.role_tags);
 }
 
 bool

@@ -375,8 +375,9 @@ bool
 rotation_has_other(const pg_uuid_t *secret_id, List *role_tags)
 {
 	static Statement statement = STATEMENT(
-		"SELECT secret_id FROM secrets_catalog.rotation WHERE secret_id" NE "$1 "
-		"AND role_tags OPERATOR(pg_catalog.&&) $2 AND system_identifier" EQ "$3 AND database_oid" EQ "$4",
+		"SELECT secret_id FROM secrets_catalog.rotation r WHERE secret_id" NE "$1 "
+		"AND role_tags OPERATOR(pg_catalog.&&) $2 AND system_identifier" EQ "$3 AND database_oid" EQ "$4 "
+		"AND EXISTS (SELECT FROM secrets_catalog.secret s WHERE s.id" EQ "r.secret_id AND s.deleted_at IS NULL)",
 		4, {UUIDOID, TEXTARRAYOID, INT8OID, OIDOID});
 	bool		isnull;
 	Datum		values[] = {
@@ -386,6 +387,20 @@ rotation_has_other(const pg_uuid_t *secret_id, List *role_tags)
 
 	statement.reads_all = true;
 	return run(&statement, values, NULL, 1, NULL, NULL) > 0;
+}
+
+void
+rotation_delete_of_deleted(List *role_tags)
+{
+	static Statement statement = STATEMENT(
+		"DELETE FROM secrets_catalog.rotation r WHERE role_tags OPERATOR(pg_catalog.&&) $1 "
+		"AND EXISTS (SELECT FROM secrets_catalog.secret s WHERE s.id" EQ "r.secret_id AND s.deleted_at IS NOT NULL)",
+		1, {TEXTARRAYOID});
+	bool		isnull;
+	Datum		values[] = {texts_datum(role_tags, &isnull)};
+
+	statement.reads_all = true;
+	run(&statement, values, NULL, 0, NULL, NULL);
 }
 
 /* ---- whose it is ---- */

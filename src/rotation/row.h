@@ -67,6 +67,9 @@ extern int	rotation_find_ending(TimestampTz now, pg_uuid_t *ids, int max_ids);
 /* Another secret's schedule, of this database, that changes the password of one of these roles; false: none. */
 extern bool rotation_has_other(const pg_uuid_t *secret_id, List *role_tags);
 
+/* Those of deleted secrets give way: brought back, such a secret has no schedule any more. */
+extern void rotation_delete_of_deleted(List *role_tags);
+
 /* Under the secret's lock. */
 extern bool rotation_lock(const pg_uuid_t *secret_id, Rotation *rotation);
 extern void rotation_insert(const Rotation *rotation);

@@ -355,8 +355,11 @@ is_wanted(const Piece *piece)
 	return !piece->run->must_be_marked || is_marked(rotation);
 }
 
-/* Who asked may by now have been refused it; who scheduled it, too. */
-static void
+/*
+ * Who asked may by now have been refused it; who scheduled it, too.  From here to
+ * the end of the piece it is done as that one.
+ */
+static Caller
 ask(Piece *piece)
 {
 	Turn	   *turn = &piece->turn;
@@ -364,19 +367,20 @@ ask(Piece *piece)
 
 	run_find_scheduler(turn);
 	caller = become(OidIsValid(piece->run->actor) ? piece->run->actor : turn->scheduler);
-	turn->pass = gate_ask(PRIV_ROTATE, turn->secret.name);
-	if (!turn->pass.granted)
-		gate_refuse(&turn->pass);
+	turn->pass = gate_require(PRIV_ROTATE, turn->secret.name);
 	gate_begin_change();
-	as_caller(caller);
 	piece->rotator = rotator_find(turn->rotation.rotator);
+	return caller;
 }
 
 /* A rotator is at work as who scheduled it, from its check on. */
-static void
-check_as_scheduler(Piece *piece)
+static Caller
+begin_rotator(Piece *piece)
 {
+	Caller		caller = become(piece->turn.scheduler);
+
 	piece->rotator->check(&piece->turn, false);
+	return caller;
 }
 
 static void
@@ -386,36 +390,14 @@ pass_window(Turn *turn)
 	rotation_update(&turn->rotation);
 }
 
-/* The first transaction: all of it, where it is inside; else the candidate. */
+/* The candidate, stored and not current. */
 static void
-begin_piece(void *arg)
+propose(Piece *piece)
 {
-	Piece	   *piece = arg;
 	Turn	   *turn = &piece->turn;
-	Generated	made;
-	Caller		caller;
+	Caller		caller = begin_rotator(piece);
+	Generated	made = piece->rotator->propose(turn);
 
-	piece->passed = true;
-	if (!find_turn(piece, true) || !is_wanted(piece))
-		return;
-	piece->passed = false;
-	if (piece->run->must_be_due && !is_marked(&turn->rotation) && has_missed_window(&turn->rotation, GetCurrentTimestamp()))
-	{
-		pass_window(turn);
-		piece->passed = true;
-		return;
-	}
-	ask(piece);
-	if (piece->rotator->rotate)
-	{
-		(void) rotate_inside(turn, piece->rotator);
-		return;
-	}
-	if (has_candidate(turn))
-		return;
-	caller = become(turn->scheduler);
-	check_as_scheduler(piece);
-	made = piece->rotator->propose(turn);
 	as_caller(caller);
 	turn->rotation.pending_version = add_as_rotation(turn, &made, true);
 	turn->rotation.last_status = "pending";
@@ -423,24 +405,50 @@ begin_piece(void *arg)
 	rotation_update(&turn->rotation);
 }
 
+/* The first transaction: all of it, where it is inside; else the candidate. */
+static void
+begin_piece(void *arg)
+{
+	Piece	   *piece = arg;
+	Turn	   *turn = &piece->turn;
+	Caller		caller;
+
+	piece->passed = !find_turn(piece, true) || !is_wanted(piece);
+	if (piece->passed)
+		return;
+	if (piece->run->must_be_due && !is_marked(&turn->rotation) && has_missed_window(&turn->rotation, GetCurrentTimestamp()))
+	{
+		pass_window(turn);
+		piece->passed = true;
+		return;
+	}
+	caller = ask(piece);
+	if (piece->rotator->rotate)
+		(void) rotate_inside(turn, piece->rotator);
+	else if (!has_candidate(turn))
+		propose(piece);
+	as_caller(caller);
+}
+
 static void
 step_piece(void *arg)
 {
 	Piece	   *piece = arg;
 	Turn	   *turn = &piece->turn;
+	Caller		actor;
 	Caller		caller;
 	Plain		candidate;
 
 	piece->passed = !find_turn(piece, false) || turn->rotation.pending_version == NO_VERSION;
 	if (piece->passed)
 		return;
-	ask(piece);
+	caller = ask(piece);
 	candidate = turn_open(turn, turn->rotation.pending_version);
-	caller = become(turn->scheduler);
-	check_as_scheduler(piece);
+	actor = begin_rotator(piece);
 	piece->rotator->steps[piece->step] (turn, &candidate);
-	as_caller(caller);
+	as_caller(actor);
 	buffer_free(candidate.bytes);
+	as_caller(caller);
 }
 
 /* The candidate becomes the value. */
@@ -470,24 +478,23 @@ finish_piece(void *arg)
 {
 	Piece	   *piece = arg;
 	Turn	   *turn = &piece->turn;
+	Caller		actor;
 	Caller		caller;
 	Plain		candidate;
 
 	piece->passed = !find_turn(piece, true) || turn->rotation.pending_version == NO_VERSION;
 	if (piece->passed)
 		return;
-	ask(piece);
+	caller = ask(piece);
 	candidate = turn_open(turn, turn->rotation.pending_version);
+	actor = begin_rotator(piece);
 	if (piece->rotator->finish)
-	{
-		caller = become(turn->scheduler);
-		check_as_scheduler(piece);
 		piece->rotator->finish(turn, &candidate);
-		as_caller(caller);
-	}
+	as_caller(actor);
 	buffer_free(candidate.bytes);
 	promote(turn);
 	note_success(turn, NEVER);
+	as_caller(caller);
 }
 
 /* ---- apart: failures ---- */

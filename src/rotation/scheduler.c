@@ -30,6 +30,7 @@
 #include "base/catalog.h"
 #include "base/refuse.h"
 #include "gate/gate.h"
+#include "policy/policy.h"
 #include "rotation/scheduler.h"
 
 #define JOB_NAME "secrets"
@@ -159,6 +160,11 @@ require_able_owner(const Cron *cron)
 		REFUSE(ERRCODE_INSUFFICIENT_PRIVILEGE,
 			   errmsg("\"%s\", who owns the extension, may not use pg_cron", owner),
 			   errhint("GRANT USAGE ON SCHEMA cron TO %s.", quote_identifier(owner)));
+	/* Where secrets.superuser_bypass is off.  No refusal: a rule may hold where the job comes from, and not here. */
+	if (!policy_decide(catalog_owner(), PRIV_OPERATE, NULL).allowed)
+		ereport(WARNING,
+				(errmsg("secrets.tick() will be refused to the job: \"%s\", who owns the extension, may not operate secrets", owner),
+				 errhint("SELECT secrets.grant('operate', '**', %s).", quote_literal_cstr(owner))));
 }
 
 /* ---- jobs ---- */
@@ -266,7 +272,8 @@ refuse_schedule(void)
 static void
 require_schedule(const char *every)
 {
-	static const char *const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789*,-/@$ \t";
+	static const char *const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789*,-/$ \t";
+	bool		in_seconds = strspn(every, "0123456789") > 0 && strstr(every, "second") != NULL;
 	int			words = 0;
 
 	if (strlen(every) > MAX_SCHEDULE || every[strspn(every, letters)] != '\0')
@@ -276,7 +283,7 @@ require_schedule(const char *every)
 		words++;
 		at += strcspn(at, " \t");
 	}
-	if (words != 5 && !(words == 1 && every[0] == '@') && !(words <= 2 && strstr(every, "second")))
+	if (words != 5 && !(in_seconds && words <= 2))
 		refuse_schedule();
 }
 

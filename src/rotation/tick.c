@@ -23,6 +23,7 @@
 #include "rotation/scheduler.h"
 #include "rotation/sessions.h"
 #include "rotation/tick.h"
+#include "rotation/worker.h"
 
 #define BATCH 100				/* keys that are looked up at a time */
 #define CLOCK_SLACK (5 * USECS_PER_MINUTE)
@@ -229,47 +230,64 @@ why_not_now(void)
 	return policy_is_settled() ? NULL : "nothing has been changed here yet: this may be a restore";
 }
 
-static Budget
-begin(int max_work, TimestampTz until)
+static void
+tick(Budget *budget)
 {
-	return (Budget) {
+	TimestampTz last_tick = scheduler_note_tick();
+
+	run_commit();
+	if (last_tick / USECS_PER_HOUR != GetCurrentTimestamp() / USECS_PER_HOUR)
+		audit_keep_house();
+	mind_the_clock(budget);
+	end_sessions(budget);
+	rotate_due(budget, false);
+	end_sessions(budget);
+	tell_of_expired(budget, last_tick);
+	purge_deleted(budget);
+}
+
+static void
+tick_for_worker(Budget *budget)
+{
+	rotate_due(budget, true);
+	end_sessions(budget);
+}
+
+static void
+run_tick(void (*work) (Budget *budget), int max_work, TimestampTz until)
+{
+	Budget		budget = {
 		.left = max_work > 0 ? max_work : INT_MAX,.until = until,
 		.each = AllocSetContextCreate(CurrentMemoryContext, "secrets, one piece of a tick", ALLOCSET_DEFAULT_SIZES)
 	};
+
+	worker_hold(true);
+	PG_TRY();
+	{
+		work(&budget);
+	}
+	PG_FINALLY();
+	{
+		worker_hold(false);
+	}
+	PG_END_TRY();
+	MemoryContextDelete(budget.each);
 }
 
 void
 tick_all(int max_work, TimestampTz until)
 {
 	const char *why = why_not_now();
-	Budget		budget = begin(max_work, until);
-	int64		job;
-	TimestampTz last_tick;
 
 	if (why)
-	{
 		ereport(NOTICE, (errmsg("secrets.tick() does nothing: %s", why)));
-		return;
-	}
-	scheduler_get_status(&job, &last_tick);
-	scheduler_note_tick();
-	run_commit();
-	mind_the_clock(&budget);
-	end_sessions(&budget);
-	rotate_due(&budget, false);
-	end_sessions(&budget);
-	tell_of_expired(&budget, last_tick);
-	purge_deleted(&budget);
-	MemoryContextDelete(budget.each);
+	else
+		run_tick(tick, max_work, until);
 }
 
 void
 tick_marked(void)
 {
-	Budget		budget = begin(0, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 5 * 60 * 1000));
-
-	if (why_not_now())
-		return;
-	rotate_due(&budget, true);
-	end_sessions(&budget);
+	if (why_not_now() == NULL)
+		run_tick(tick_for_worker, 0, GetCurrentTimestamp() + 5 * USECS_PER_MINUTE);
 }

@@ -25,6 +25,7 @@
 PGDLLEXPORT pg_noreturn void secrets_rotation_worker(Datum arg);
 
 static bool wanted = false;
+static bool held = false;		/* this process does itself what there is to do */
 
 /* It must not raise: the transaction is committed.  Nothing here allocates. */
 static void
@@ -52,8 +53,7 @@ on_end_of_transaction(XactEvent event, void *arg)
 	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
 		return;
 	wanted = false;
-	/* The worker's own commits need no other. */
-	if (wake && !IsBackgroundWorker)
+	if (wake && !held)
 		start();
 }
 
@@ -67,6 +67,12 @@ void
 worker_wake_at_commit(void)
 {
 	wanted = true;
+}
+
+void
+worker_hold(bool hold)
+{
+	held = hold;
 }
 
 /* As a procedure does that is called by itself: SPI, and transactions that it ends. */

@@ -12,4 +12,7 @@ extern void worker_register(void);
 /* Nothing, where the transaction does not commit. */
 extern void worker_wake_at_commit(void);
 
+/* Whoever goes through all there is to do needs no other for it. */
+extern void worker_hold(bool hold);
+
 #endif

@@ -11,6 +11,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use SecretsTest;
 use Test::More;
+use Time::HiRes qw(usleep);
 
 my $share = `pg_config --sharedir`;
 chomp $share;
@@ -39,8 +40,8 @@ sub make_due
 
 sub version { my ($node, $db, $name) = @_; return value($node, "SELECT secrets.current_version('$name')", $db); }
 
-# At a minute's resolution, and some for a busy machine.
-sub wait_for_tick { my ($condition, $what) = @_; return wait_for($condition, $what, 180); }
+# At a minute's resolution, and some for a busy machine; asked now and then.
+sub wait_for_tick { my ($condition, $what) = @_; return wait_for(sub { usleep(300_000); $condition->() }, $what, 180); }
 sub wait_for_version { my ($node, $db, $name, $version) = @_; return wait_for_tick(sub { version($node, $db, $name) >= $version }, "version $version of $name in $db"); }
 
 sub scheduler { my ($node, $db) = @_; return value($node, q{SELECT coalesce(scheduler_job::text, 'none'), scheduler_last IS NOT NULL FROM secrets.status()}, $db); }
@@ -152,7 +153,7 @@ is(jobs($clock), 'secrets|0 * * * *|CALL secrets.tick()|app|t|t', 'it is the sam
 refused_schedule($clock, 'NULL', '22004', 'NULL');
 refused_schedule($clock, $$_[0], '22023', $$_[1])
   foreach [ q{'hunter2'}, 'a word' ], [ q{''}, 'nothing' ], [ q{'61 * * * *'}, 'no such minute' ], [ q{'* * * *'}, 'four fields' ],
-  [ q{'* * * * * hunter2'}, 'something more' ], [ q{'@daily hunter2'}, 'a word more' ], [ q{'@hunter2'}, 'no such word' ],
+  [ q{'* * * * * hunter2'}, 'something more' ], [ q{'@hunter2'}, 'a word of cron' ], [ q{'10 seconds hunter2'}, 'more after seconds' ],
   [ q{repeat('1,', 130) || '1 * * * *'}, 'too long' ], [ q{'* * * * hunter; DROP'}, 'other letters' ], [ q{'60 seconds'}, 'too many seconds' ];
 if ($in_seconds)
 {
@@ -190,14 +191,26 @@ is(value($clock, q{SELECT concat_ws(' ', via, detail->>'scheduler', detail->>'ev
 	'api disabled', 'and who took it away');
 
 # An owner who cannot: as little as pg_cron will let him.
-value($clock, 'CREATE ROLE keeper NOLOGIN', 'app');
+value($clock, 'CREATE ROLE keeper NOLOGIN; GRANT USAGE ON SCHEMA secrets_catalog TO keeper', 'app');
 my $owner = value($clock, 'SELECT current_user');
-value($clock, 'ALTER TABLE secrets_catalog.secret OWNER TO keeper', 'app');
+my $give = q{SELECT format('ALTER TABLE secrets_catalog.%%I OWNER TO %%I', relname, '%s') FROM pg_class
+	WHERE relnamespace = 'secrets_catalog'::regnamespace AND relkind IN ('r', 'f') \\gexec};
+value($clock, sprintf($give, 'keeper'), 'app');
 refused($clock, 'SELECT secrets.enable_scheduler()', '55000', qr/HINT:  ALTER ROLE keeper LOGIN/, 'an owner who cannot log in', db => 'app');
 value($clock, 'ALTER ROLE keeper LOGIN');
 refused($clock, 'SELECT secrets.enable_scheduler()', '42501', qr/HINT:  GRANT USAGE ON SCHEMA cron TO keeper/, 'an owner who may not use pg_cron', db => 'app');
 is(scheduler($clock, 'app'), 'none|f', 'status works for him');
-value($clock, "ALTER TABLE secrets_catalog.secret OWNER TO \"$owner\"", 'app');
+value($clock, sprintf($give, $owner), 'app');
+value($clock, 'REVOKE USAGE ON SCHEMA secrets_catalog FROM keeper', 'app');
+
+# And one whom the rules are for too.
+configure($clock, 'secrets.superuser_bypass = off', 'reload');
+wait_for(sub { value($clock, 'SHOW secrets.superuser_bypass') eq 'off' }, 'reload of secrets.superuser_bypass');
+my $warned = run_sql($clock, 'SELECT secrets.enable_scheduler()', db => 'app', params => [ '-U', 'ops' ]);
+like($warned->{err}, qr/WARNING:.*will be refused to the job.*HINT:  SELECT secrets\.grant\('operate', '\*\*', '\Q$owner\E'\)/s, 'an owner who may not operate: a warning');
+refused($clock, 'CALL secrets.tick()', '42501', qr/./, 'as it says', db => 'app');
+configure($clock, 'secrets.superuser_bypass = on', 'reload');
+wait_for(sub { value($clock, 'SHOW secrets.superuser_bypass') eq 'on' }, 'reload of secrets.superuser_bypass');
 
 # ---- it ticks: here, and by the hint in another database ----
 
@@ -262,6 +275,8 @@ $copy->start;
 value($copy, 'CREATE ROLE ops LOGIN; CREATE ROLE keeper LOGIN');
 value($copy, 'CREATE DATABASE app');
 command_ok([ 'pg_restore', '-d', $copy->connstr('app'), $dump ], 'restored in another cluster');
+# The restore is over: it is not for that that nothing happens.
+value($copy, q{SELECT secrets.put('local', 'x')}, 'app');
 make_due($copy, 'app', 'app/db');
 my $restored = value($copy, 'SELECT clock_timestamp()');
 
@@ -307,7 +322,7 @@ ok(1, "adopted, the copy's own job rotates");
 
 # ---- what pg_cron keeps ----
 
-push @given, map { value($$_[0], 'SELECT value FROM secrets.get_all()', $$_[1]) } [ $standby, 'app' ], [ $standby, 'shop' ], [ $copy, 'app' ];
+push @given, map { value($$_[0], q{SELECT secrets.get('app/db')}, $$_[1]) } [ $standby, 'app' ], [ $standby, 'shop' ], [ $copy, 'app' ];
 foreach my $node ($standby, $copy)
 {
 	my $kept = value($node, 'SELECT j::text FROM cron.job j UNION ALL SELECT d::text FROM cron.job_run_details d', 'app');

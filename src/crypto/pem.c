@@ -1,0 +1,90 @@
+/*
+ * crypto/pem.c
+ *
+ * libcrypto writes PEM through buffers of its own; here the only copy is the
+ * caller's.
+ */
+#include "crypto/pem.h"
+
+#include <openssl/evp.h>
+#include <string.h>
+
+#define COLUMNS			64
+#define OPENSSH_COLUMNS	70
+#define ONE_LINE		0
+
+bool
+text_append(PemText *text, const char *word, size_t len)
+{
+	if (len > text->room - text->len)
+		return false;
+	memcpy(text->data + text->len, word, len);
+	text->len += len;
+	return true;
+}
+
+static bool
+append_base64(PemText *text, const uint8_t *in, size_t len, size_t columns)
+{
+	char		four[5];		/* with a zero byte */
+	size_t		column = 0;
+	bool		ok = true;
+
+	for (size_t i = 0; ok && i < len; i += 3)
+	{
+		(void) EVP_EncodeBlock((unsigned char *) four, in + i, len - i < 3 ? (int) (len - i) : 3);
+		for (int j = 0; ok && j < 4; j++)
+		{
+			if (columns != ONE_LINE && column == columns)
+			{
+				ok = text_append(text, "\n", 1);
+				column = 0;
+			}
+			ok = ok && text_append(text, &four[j], 1);
+			column++;
+		}
+	}
+	crypto_wipe(four, sizeof(four));
+	return ok;
+}
+
+bool
+text_append_base64(PemText *text, const uint8_t *in, size_t len)
+{
+	return append_base64(text, in, len, ONE_LINE);
+}
+
+static bool
+append_words(PemText *text, const char *before, const char *label, const char *after)
+{
+	return text_append(text, before, strlen(before))
+		&& text_append(text, label, strlen(label))
+		&& text_append(text, after, strlen(after));
+}
+
+static bool
+append_lines(PemText *text, const char *label, const uint8_t *in, size_t len, size_t columns)
+{
+	return append_words(text, "-----BEGIN ", label, "-----\n")
+		&& append_base64(text, in, len, columns)
+		&& append_words(text, "\n-----END ", label, "-----\n");
+}
+
+bool
+pem_append(PemText *text, const char *label, const uint8_t *der, size_t len)
+{
+	return append_lines(text, label, der, len, COLUMNS);
+}
+
+bool
+pem_append_openssh(PemText *text, const char *label, const uint8_t *in, size_t len)
+{
+	return append_lines(text, label, in, len, OPENSSH_COLUMNS);
+}
+
+void
+text_wipe(PemText *text)
+{
+	crypto_wipe(text->data, text->len);
+	text->len = 0;
+}

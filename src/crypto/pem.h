@@ -1,0 +1,30 @@
+/*
+ * crypto/pem.h: bytes as lines of base64 between two labels (RFC 7468).
+ */
+#ifndef SECRETS_CRYPTO_PEM_H
+#define SECRETS_CRYPTO_PEM_H
+
+#include "crypto/crypto.h"
+
+/* Text that grows in room that somebody else gave, and wipes. */
+typedef struct PemText
+{
+	char	   *data;
+	size_t		room;
+	size_t		len;
+} PemText;
+
+/* False where the room does not suffice; what was written until then is still there. */
+extern bool text_append(PemText *text, const char *word, size_t len);
+extern bool text_append_base64(PemText *text, const uint8_t *in, size_t len);
+
+/* With a line end behind each line. */
+extern bool pem_append(PemText *text, const char *label, const uint8_t *der, size_t len);
+
+/* The same as OpenSSH breaks lines. */
+extern bool pem_append_openssh(PemText *text, const char *label, const uint8_t *in, size_t len);
+
+/* Takes everything back. */
+extern void text_wipe(PemText *text);
+
+#endif
