@@ -9,7 +9,7 @@
 #define SCRAM_SALT_LEN 16
 
 /* SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey, with its zero byte. */
-#define SCRAM_VERIFIER_SIZE 160
+#define SCRAM_VERIFIER_SIZE 192
 
 /*
  * Of a password in printable ASCII, which is its own SASLprep; whoever has

@@ -457,7 +457,7 @@ is(in_step('pg/app', 'app'), '', 'in step');
 schedule('pg/app', role => 'app', admin => 'pg/admin', host => 'no-such-host.invalid');
 fails('pg/app', '08006', qr/could not translate|cannot log in/, 'no such host');
 unlike(how_it_stands('pg/app'), qr/no-such-host/, 'which is not named');
-schedule('pg/app', role => 'app', admin => 'pg/admin', port => $remote->port, host => $node->host);
+schedule('pg/app', role => 'app', admin => 'pg/admin', host => $dir);
 fails('pg/app', '08006', qr/No such file or directory/, 'no such socket');
 schedule('pg/app', role => 'app', admin => 'pg/admin');
 recovers('pg/app', 'app', 'when it is right');
