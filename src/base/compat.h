@@ -184,6 +184,13 @@ typedef const char *PasswordProblem;
 typedef char *PasswordProblem;
 #endif
 
+/* 16 asks for privileges on all kinds of objects in one way. */
+#if PG_VERSION_NUM >= 160000
+#define MAY_EXECUTE(function, role) (object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) == ACLCHECK_OK)
+#else
+#define MAY_EXECUTE(function, role) (pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK)
+#endif
+
 /* 15 took what concerns recovery out of a header. */
 #if PG_VERSION_NUM >= 150000
 #define REPLAY_HEADER "access/xlogrecovery.h"

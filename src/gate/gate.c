@@ -16,6 +16,32 @@
 #include "gate/gate.h"
 #include "keyring/keyring.h"
 
+/* Whose function rotation runs now. */
+static Oid	rotator = InvalidOid;
+
+void
+gate_enter_rotator(Oid role)
+{
+	Assert(!OidIsValid(rotator));
+	rotator = role;
+}
+
+void
+gate_leave_rotator(void)
+{
+	rotator = InvalidOid;
+}
+
+/*
+ * What is the rotator's role's own, a view that it refreshes, is not told from
+ * its function: it could as well call that by name.
+ */
+static bool
+is_asked_by_server(void)
+{
+	return InSecurityRestrictedOperation() && !(OidIsValid(rotator) && GetUserId() == rotator);
+}
+
 /*
  * The one decision.  Somebody else's expression that the server itself runs
  * (ANALYZE, an index build, a materialised view's refresh) asks for nothing.
@@ -26,7 +52,7 @@ decide(Privilege privilege, const char *name)
 	GatePass	pass = {.role = GetUserId(),.privilege = privilege,.name = name,.granted = false};
 	Verdict		verdict;
 
-	if (InSecurityRestrictedOperation())
+	if (is_asked_by_server())
 	{
 		pass.ground = GROUND_RESTRICTED;
 		return pass;
@@ -244,7 +270,7 @@ gate_scope(Privilege privilege)
 {
 	GateScope  *scope = palloc0(sizeof(GateScope));
 
-	if (!InSecurityRestrictedOperation())
+	if (!is_asked_by_server())
 		scope->n = policy_scope(GetUserId(), privilege, &scope->prefixes);
 	if (scope->n > 0)
 		keyring_require_open();
@@ -286,7 +312,7 @@ gate_require_status(void)
 
 	if (pass.granted || decide(PRIV_AUDIT, NULL).granted)
 		return;
-	if (!InSecurityRestrictedOperation() && has_privs_of_role(GetUserId(), ROLE_PG_MONITOR))
+	if (!is_asked_by_server() && has_privs_of_role(GetUserId(), ROLE_PG_MONITOR))
 		return;
 	refuse_operating(&pass, "the privilege to operate or audit secrets, or membership in pg_monitor");
 }
@@ -294,7 +320,7 @@ gate_require_status(void)
 bool
 gate_reaches(List *rules, PrivilegeSet privileges, const Reach *reach)
 {
-	return !InSecurityRestrictedOperation() && policy_covers(rules, GetUserId(), privileges, reach);
+	return !is_asked_by_server() && policy_covers(rules, GetUserId(), privileges, reach);
 }
 
 GatePass
@@ -322,7 +348,7 @@ gate_require_asking(Oid role, const char *name)
 	bool		may;
 
 	AcceptInvalidationMessages();
-	may = !InSecurityRestrictedOperation()
+	may = !is_asked_by_server()
 		&& (role == GetUserId() || (OidIsValid(role) && role_has_privileges_of(GetUserId(), role)));
 
 	pass = decide(PRIV_GRANT, name);

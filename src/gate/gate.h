@@ -78,6 +78,16 @@ extern bool gate_reaches(List *rules, PrivilegeSet privileges, const Reach *reac
 extern void gate_require_asking(Oid role, const char *name);
 
 /*
+ * What the server runs for somebody (a security-restricted operation: ANALYZE, an
+ * index build, a refresh) is refused, but for the one that rotation opens around
+ * somebody's function: between these two, that role is asked for as ever.
+ * Whoever else comes to be the effective role in there, by SECURITY DEFINER or
+ * because something is his, is refused.  Also to be called when an error ends it.
+ */
+extern void gate_enter_rotator(Oid role);
+extern void gate_leave_rotator(void);
+
+/*
  * Before anything is changed, when the pass is there: 25006, 25000 where nothing
  * can be; and the database becomes the home of its rules.
  */

@@ -15,18 +15,18 @@
 
 /* {"kind": ...} and the rest of it; how the secret was made, where the schedule says nothing. */
 static struct varlena *
-options_of(const Turn *turn)
+options_of(const Rotation *rotation, const Secret *secret)
 {
-	if (options_are_empty(turn->rotation.options) && turn->secret.generator)
-		return turn->secret.generator;
-	return turn->rotation.options;
+	if (options_are_empty(rotation->options) && secret->generator)
+		return secret->generator;
+	return rotation->options;
 }
 
 static Generated
 make(const Turn *turn)
 {
 	char	   *kind;
-	struct varlena *rest = options_take_text(options_of(turn), "kind", &kind);
+	struct varlena *rest = options_take_text(options_of(&turn->rotation, &turn->secret), "kind", &kind);
 
 	return kv_make_value(kind ? kind : "password", rest);
 }
@@ -47,6 +47,16 @@ static Generated
 rotate(Turn *turn)
 {
 	return make(turn);
+}
+
+bool
+generate_makes_certificates(const Rotation *rotation, const Secret *secret)
+{
+	char	   *kind = NULL;
+
+	if (strcmp(rotation->rotator, rotator_generate.name) == 0)
+		(void) options_take_text(options_of(rotation, secret), "kind", &kind);
+	return kind && strcmp(kind, "x509") == 0;
 }
 
 const Rotator rotator_generate = {.name = "generate",.check = check,.rotate = rotate};

@@ -65,6 +65,9 @@ extern const Rotator rotator_role_pair;
 extern const Rotator rotator_postgres;
 extern const Rotator rotator_function;
 
+/* Whether what it generates ends by itself, and the secret with it. */
+extern bool generate_makes_certificates(const Rotation *rotation, const Secret *secret);
+
 /* 22023 for what is none of ours and no function of the right kind. */
 extern const Rotator *rotator_find(const char *name);
 

@@ -75,28 +75,24 @@ jitter_of(const Rotation *rotation)
 	return rotation->jitter ? span_random(span_read(rotation->jitter, "jitter")) : 0;
 }
 
-void
-run_count_next(Rotation *rotation, TimestampTz from)
+/* A third of the time before its end, so that there is time for some attempts, and for whoever serves it. */
+static TimestampTz
+renewal_of(const Secret *secret, TimestampTz now)
 {
-	Clock	   *clock = clock_read(rotation->schedule, rotation->timezone);
-
-	rotation->counted_at = GetCurrentTimestamp();
-	rotation->due_at = clock_next(clock, from);
-	rotation->next_at = rotation->due_at == NEVER ? NEVER : rotation->due_at + jitter_of(rotation);
+	return secret->expires_at - Max(secret->expires_at - now, 0) / 3;
 }
 
-/* A third of the time before its end, so that there is time for some attempts, and for whoever serves it. */
-static void
-count_renewal(Rotation *rotation, TimestampTz ends_at)
+void
+run_count_next(Rotation *rotation, const Secret *secret, TimestampTz from)
 {
+	Clock	   *clock = clock_read(rotation->schedule, rotation->timezone);
 	TimestampTz now = GetCurrentTimestamp();
-	TimestampTz renew_at;
 
-	if (ends_at == NEVER || rotation->next_at == NEVER)
-		return;
-	renew_at = ends_at - (ends_at - now) / 3;
-	rotation->due_at = Min(rotation->due_at, renew_at);
-	rotation->next_at = Min(rotation->next_at, renew_at);
+	rotation->counted_at = now;
+	rotation->due_at = clock_next(clock, from);
+	if (rotation->due_at != NEVER && secret->expires_at != NEVER && generate_makes_certificates(rotation, secret))
+		rotation->due_at = Min(rotation->due_at, renewal_of(secret, now));
+	rotation->next_at = rotation->due_at == NEVER ? NEVER : rotation->due_at + jitter_of(rotation);
 }
 
 /* Behind its window: the next time, then, instead of now. */
@@ -121,7 +117,7 @@ after_failure(const Rotation *rotation)
 /* ---- how it went ---- */
 
 static void
-note_success(Turn *turn, TimestampTz ends_at)
+note_success(Turn *turn)
 {
 	Rotation   *rotation = &turn->rotation;
 
@@ -130,8 +126,7 @@ note_success(Turn *turn, TimestampTz ends_at)
 	rotation->failures = 0;
 	rotation->last_error = NULL;
 	rotation->pending_version = NO_VERSION;
-	run_count_next(rotation, rotation->last_at);
-	count_renewal(rotation, ends_at);
+	run_count_next(rotation, &turn->secret, rotation->last_at);
 	rotation_update(rotation);
 	if (rotation->terminate_at != NEVER)
 		worker_wake_at_commit();
@@ -199,7 +194,7 @@ rotate_inside(Turn *turn, const Rotator *rotator)
 	as_caller(caller);
 	version = add_as_rotation(turn, &made, false);
 	buffer_free(made.plain.bytes);
-	note_success(turn, made.ends_at);
+	note_success(turn);
 	return version;
 }
 
@@ -386,7 +381,7 @@ begin_rotator(Piece *piece)
 static void
 pass_window(Turn *turn)
 {
-	run_count_next(&turn->rotation, GetCurrentTimestamp());
+	run_count_next(&turn->rotation, &turn->secret, GetCurrentTimestamp());
 	rotation_update(&turn->rotation);
 }
 
@@ -493,7 +488,7 @@ finish_piece(void *arg)
 	as_caller(actor);
 	buffer_free(candidate.bytes);
 	promote(turn);
-	note_success(turn, NEVER);
+	note_success(turn);
 	as_caller(caller);
 }
 

@@ -18,8 +18,8 @@ extern void run_find_scheduler(Turn *turn);
 /* 55000 where it was made elsewhere. */
 extern void run_refuse_foreign(const Rotation *rotation);
 
-/* due_at and next_at from that time on. */
-extern void run_count_next(Rotation *rotation, TimestampTz from);
+/* due_at and next_at from that time on; of a certificate, well before it ends. */
+extern void run_count_next(Rotation *rotation, const Secret *secret, TimestampTz from);
 
 /* Takes back a candidate that no longer counts: its stage. */
 extern void run_drop_candidate(const Secret *secret, Rotation *rotation);

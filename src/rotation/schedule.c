@@ -94,7 +94,7 @@ read_request(const ScheduleRequest *request)
 	rotation.options = options_take_text(rotation.options, "window", &rotation.window);
 	rotation.options = options_take_text(rotation.options, "jitter", &rotation.jitter);
 	check_clock_options(&rotation);
-	run_count_next(&rotation, GetCurrentTimestamp());
+	(void) clock_read(rotation.schedule, rotation.timezone);
 	return rotation;
 }
 
@@ -116,6 +116,7 @@ rotation_schedule(const ScheduleRequest *request)
 	rotator->check(&turn, true);
 	sign(&turn.rotation, turn.scheduler);
 	rotation_make_native(&turn.rotation);
+	run_count_next(&turn.rotation, &turn.secret, GetCurrentTimestamp());
 	if (had)
 		keep_history(&before, &turn.rotation);
 	if (had && before.pending_version != turn.rotation.pending_version)
@@ -338,7 +339,7 @@ adopt_one(const pg_uuid_t *secret_id)
 	rotation_make_native(&rotation);
 	rotation.terminate_at = NEVER;
 	rotation.terminate_role = NULL;
-	run_count_next(&rotation, GetCurrentTimestamp());
+	run_count_next(&rotation, &secret, GetCurrentTimestamp());
 	rotation_update(&rotation);
 	return true;
 }

@@ -44,6 +44,20 @@ may_go_on(Budget *budget)
 	return budget->left > 0 && GetCurrentTimestamp() < budget->until && keyring_is_open();
 }
 
+/* Looking for work is a transaction too; where there is no portal (the worker), nobody else takes a snapshot for it. */
+static void
+begin_look(void)
+{
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+static void
+end_look(void)
+{
+	PopActiveSnapshot();
+	run_commit();
+}
+
 /* One piece of work on one secret, which is found by its id. */
 typedef struct ById
 {
@@ -82,8 +96,9 @@ rotate_due(Budget *budget, bool only_marked)
 
 	do
 	{
+		begin_look();
 		n = may_go_on(budget) ? rotation_find_due(now, &at, keys, BATCH) : 0;
-		run_commit();
+		end_look();
 		for (int i = 0; i < n && may_go_on(budget); i++)
 		{
 			MemoryContext before = MemoryContextSwitchTo(budget->each);
@@ -110,7 +125,7 @@ count_again(void *arg)
 	if (!store_lock_by_id(&by_id->id, false, &secret) || !rotation_lock(&by_id->id, &rotation)
 		|| rotation.counted_at <= by_id->now + CLOCK_SLACK)
 		return;
-	run_count_next(&rotation, by_id->now);
+	run_count_next(&rotation, &secret, by_id->now);
 	rotation_update(&rotation);
 }
 
@@ -119,9 +134,11 @@ static void
 mind_the_clock(Budget *budget)
 {
 	pg_uuid_t	ids[BATCH];
-	int			n = rotation_find_misdated(GetCurrentTimestamp() + CLOCK_SLACK, ids, BATCH);
+	int			n;
 
-	run_commit();
+	begin_look();
+	n = rotation_find_misdated(GetCurrentTimestamp() + CLOCK_SLACK, ids, BATCH);
+	end_look();
 	do_each(budget, ids, n, count_again, "count the time of a rotation again");
 }
 
@@ -157,8 +174,9 @@ end_sessions(Budget *budget)
 
 	do
 	{
+		begin_look();
 		n = may_go_on(budget) ? rotation_find_ending(GetCurrentTimestamp(), ids, BATCH) : 0;
-		run_commit();
+		end_look();
 		do_each(budget, ids, n, end_sessions_of, "end the sessions of a role");
 	} while (n == BATCH);
 }
@@ -188,8 +206,9 @@ purge_deleted(Budget *budget)
 
 	do
 	{
+		begin_look();
 		n = may_go_on(budget) ? store_find_purgeable(GetCurrentTimestamp(), ids, BATCH) : 0;
-		run_commit();
+		end_look();
 		do_each(budget, ids, n, purge, "purge a secret");
 	} while (n == BATCH);
 }
@@ -211,9 +230,11 @@ static void
 tell_of_expired(Budget *budget, TimestampTz last_tick)
 {
 	pg_uuid_t	ids[BATCH];
-	int			n = last_tick ? store_find_expired(last_tick, GetCurrentTimestamp(), ids, BATCH) : 0;
+	int			n;
 
-	run_commit();
+	begin_look();
+	n = last_tick ? store_find_expired(last_tick, GetCurrentTimestamp(), ids, BATCH) : 0;
+	end_look();
 	do_each(budget, ids, n, tell_of_end, "tell that a secret has expired");
 }
 
@@ -233,9 +254,11 @@ why_not_now(void)
 static void
 tick(Budget *budget)
 {
-	TimestampTz last_tick = scheduler_note_tick();
+	TimestampTz last_tick;
 
-	run_commit();
+	begin_look();
+	last_tick = scheduler_note_tick();
+	end_look();
 	if (last_tick / USECS_PER_HOUR != GetCurrentTimestamp() / USECS_PER_HOUR)
 		audit_keep_house();
 	mind_the_clock(budget);

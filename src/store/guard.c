@@ -66,7 +66,7 @@ serves_others(Oid relid)
 {
 	static const Catalog tables[] = {
 		CATALOG_MASTER_KEY, CATALOG_ROOT_KEY, CATALOG_HOME, CATALOG_AUDIT_EVENT, CATALOG_AUDIT_DIGEST,
-		CATALOG_AUDIT_ORIGIN, CATALOG_LAST_READ
+		CATALOG_AUDIT_ORIGIN, CATALOG_LAST_READ, CATALOG_TICK
 	};
 
 	for (int i = 0; i < lengthof(tables); i++)

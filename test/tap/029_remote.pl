@@ -134,6 +134,7 @@ sub carry
 	local $SIG{USR1} = sub { $stalled = 0; };
 	local $SIG{TERM} = sub { syswrite $tell, $count . ' ' . ($down ? 1 : 0) . "\n"; POSIX::_exit(0); };
 	$down = 1 if defined $how{cut} && $how{cut} == 0 && $how{at_once};
+	syswrite $tell, "ready\n";
 	for (;;)
 	{
 		foreach my $socket ($all->can_read(1))
@@ -182,11 +183,12 @@ sub start_link
 	if (!$pid)
 	{
 		close $hear;
-		eval { carry($tell, %how); };
+		eval { carry($tell, %how); 1 } or print STDERR "the link: $@";
 		POSIX::_exit(1);
 	}
 	close $tell;
 	$link = { pid => $pid, hear => $hear };
+	readline($hear) eq "ready\n" or die 'the link did not come up';
 	return;
 }
 

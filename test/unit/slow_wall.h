@@ -8,21 +8,21 @@
 #ifndef TEST_SLOW_WALL_H
 #define TEST_SLOW_WALL_H
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "rotation/wall.h"
 
 #define SLOW_SPANS	12
 #define SLOW_END	4000		/* instants that are walked */
 #define SLOW_AHEAD	1000		/* no wall is further ahead, or behind */
 
+#define SLOW_BEFORE (-2)		/* it came before the walk */
+#define SLOW_NOT	(-1)		/* it does not come in the walk */
+
 typedef struct SlowWall
 {
 	Wall		wall;
 	int			nspans;
 	WallSpan	spans[SLOW_SPANS];	/* the last one without an end */
-	int64_t		comes[SLOW_END + 2 * SLOW_AHEAD];	/* when the local time - SLOW_AHEAD does; -1: not in the walk */
+	int64_t		comes[SLOW_END + 2 * SLOW_AHEAD];	/* when the local time - SLOW_AHEAD does, or one of these */
 } SlowWall;
 
 static inline WallSpan
@@ -41,7 +41,7 @@ slow_wall_comes(SlowWall *slow, int64_t local, int64_t instant)
 {
 	int64_t    *comes = &slow->comes[local + SLOW_AHEAD];
 
-	if (*comes < 0)
+	if (*comes == SLOW_NOT)
 		*comes = instant;
 }
 
@@ -54,7 +54,8 @@ slow_wall_walk(SlowWall *slow)
 {
 	int64_t		before = slow_wall_look(&slow->wall, 0).ahead - 1;
 
-	memset(slow->comes, -1, sizeof(slow->comes));
+	for (int64_t local = -SLOW_AHEAD; local < SLOW_END + SLOW_AHEAD; local++)
+		slow->comes[local + SLOW_AHEAD] = local <= before ? SLOW_BEFORE : SLOW_NOT;
 	for (int64_t instant = 0; instant < SLOW_END; instant++)
 	{
 		int64_t		local = instant + slow_wall_look(&slow->wall, instant).ahead;
@@ -64,6 +65,23 @@ slow_wall_walk(SlowWall *slow)
 		slow_wall_comes(slow, local, instant);
 		before = local;
 	}
+}
+
+/* The first instant after that one at which a minute comes that has its bits; -1: not in the walk. */
+static inline int64_t
+slow_wall_next(const SlowWall *slow, uint64_t minutes, uint32_t hours, int64_t after)
+{
+	int64_t		next = -1;
+
+	for (int64_t local = -960; local < SLOW_END + SLOW_AHEAD; local += 60)
+	{
+		int64_t		comes = slow->comes[local + SLOW_AHEAD];
+		int			minute = (int) ((local + 86400) / 60 % 1440);
+
+		if ((minutes >> minute % 60 & 1) && (hours >> minute / 60 & 1) && comes > after && (next < 0 || comes < next))
+			next = comes;
+	}
+	return next;
 }
 
 /* Spans follow one another with random lengths; pick(n) is below n. */

@@ -1,0 +1,321 @@
+/*
+ * rotation/cage.c
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "access/xact.h"
+#include "catalog/pg_collation.h"
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
+#include "tcop/tcopprot.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+#include "utils/timeout.h"
+
+#include "base/refuse.h"
+#include "gate/gate.h"
+#include "rotation/cage.h"
+
+#define LIMIT_SECONDS	60
+#define MOST_ARGS		4
+#define WITHHELD		"the message is withheld: it quotes the value"
+
+static const Cage *inside = NULL;	/* who is in it now */
+
+/* ---- what it says ---- */
+
+/* Where there is no room for the words, there is for a sign. */
+static void
+withhold(char *text)
+{
+	size_t		len = strlen(text);
+
+	strlcpy(text, len < strlen(WITHHELD) ? "***" : WITHHELD, len + 1);
+}
+
+/* In place, and without an error: one is being reported. */
+static void
+clean(char *text, const Cage *cage)
+{
+	int			len = text ? (int) strlen(text) : 0;
+
+	if (len == 0)
+		return;
+	if (len > CLEAN_MOST_TEXT)
+		text[pg_mbcliplen(text, len, CLEAN_MOST_TEXT)] = '\0';
+	if (!clean_text(text, cage->hidden, cage->nhidden)
+		|| !pg_verify_mbstr(GetDatabaseEncoding(), text, (int) strlen(text), true))
+		withhold(text);
+}
+
+static emit_log_hook_type next_hook = NULL;
+
+static void
+clean_line(ErrorData *line)
+{
+	if (inside)
+	{
+		clean(line->message, inside);
+		clean(line->detail, inside);
+		clean(line->detail_log, inside);
+		clean(line->hint, inside);
+		clean(line->context, inside);
+		clean(line->internalquery, inside);
+	}
+	if (next_hook)
+		next_hook(line);
+}
+
+/* ---- how long it takes ---- */
+
+static TimeoutId limit;
+static volatile sig_atomic_t took_too_long = false;
+
+/* As for statement_timeout: to the children, too, that a COPY may have. */
+static void
+cancel(void)
+{
+	took_too_long = true;
+	kill(-MyProcPid, SIGINT);
+}
+
+/* The first time in this session. */
+static void
+prepare(void)
+{
+	static bool is_prepared = false;
+
+	if (is_prepared)
+		return;
+	limit = RegisterTimeout(USER_TIMEOUT, cancel);
+	next_hook = emit_log_hook;
+	emit_log_hook = clean_line;
+	is_prepared = true;
+}
+
+/* ---- what it leaves ---- */
+
+/* Of this session, whoever took them. */
+static bool
+has_advisory_locks(void)
+{
+	LockData   *locks = GetLockStatusData();
+
+	for (int i = 0; i < locks->nelements; i++)
+		if (locks->locks[i].pid == MyProcPid && locks->locks[i].locktag.locktag_lockmethodid == USER_LOCKMETHOD)
+			return true;
+	return false;
+}
+
+/* ---- in and out ---- */
+
+typedef struct Before
+{
+	CommandDest dest;
+	bool		had_locks;
+} Before;
+
+static Before
+lock_in(const Cage *cage)
+{
+	Before		before = {.dest = whereToSendOutput,.had_locks = has_advisory_locks()};
+
+	prepare();
+	took_too_long = false;
+	gate_enter_rotator(cage->role);
+	inside = cage;
+	if (whereToSendOutput == DestRemote)
+		whereToSendOutput = DestNone;	/* INFO goes to a client whatever he has set */
+	enable_timeout_after(limit, LIMIT_SECONDS * 1000);
+	return before;
+}
+
+static void
+let_out(const Before *before)
+{
+	disable_timeout(limit, false);
+	if (took_too_long)
+		QueryCancelPending = false; /* it has come too late */
+	whereToSendOutput = before->dest;
+	inside = NULL;
+	gate_leave_rotator();
+	if (!before->had_locks)
+		LockReleaseSession(USER_LOCKMETHOD);
+}
+
+/* Parallel workers write lines of their own, which our hook does not see. */
+static void
+pin_settings(void)
+{
+	static const char *const settings[][2] = {
+		{"search_path", "pg_catalog, pg_temp"},
+		{"max_parallel_workers_per_gather", "0"},
+		{"max_parallel_maintenance_workers", "0"},
+	};
+
+	for (int i = 0; i < lengthof(settings); i++)
+		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+static Datum
+invoke(Oid function, Datum *args, int nargs, bool *isnull)
+{
+	LOCAL_FCINFO(call, MOST_ARGS);
+	FmgrInfo	flinfo;
+	Datum		result;
+
+	fmgr_info(function, &flinfo);
+	InitFunctionCallInfoData(*call, &flinfo, (short) nargs, DEFAULT_COLLATION_OID, NULL, NULL);
+	for (int i = 0; i < nargs; i++)
+	{
+		call->args[i].value = args[i];
+		call->args[i].isnull = false;
+	}
+	PushActiveSnapshot(GetTransactionSnapshot());
+	result = FunctionCallInvoke(call);
+	*isnull = call->isnull;
+	return result;
+}
+
+/* What an error leaves as it is, the end of the subtransaction puts back. */
+static text *
+call_as(Oid role, Oid function, Datum *args, int nargs, MemoryContext result_context)
+{
+	int			settings = NewGUCNestLevel();
+	text	   *result = NULL;
+	Oid			before;
+	int			context;
+	Datum		returned;
+	bool		isnull;
+
+	GetUserIdAndSecContext(&before, &context);
+	SetUserIdAndSecContext(role, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	pin_settings();
+	returned = invoke(function, args, nargs, &isnull);
+	disable_timeout(limit, false);
+	if (took_too_long)
+		ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg_internal("too late")));
+	if (!isnull)
+	{
+		MemoryContextSwitchTo(result_context);
+		result = DatumGetTextPCopy(returned);
+	}
+	PopActiveSnapshot();
+	AtEOXact_GUC(false, settings);
+	SetUserIdAndSecContext(before, context);
+	return result;
+}
+
+/* ---- what becomes of its errors ---- */
+
+/*
+ * A function can raise what it likes.  What would be taken for something else
+ * here (the server is sealed, somebody cancels, try again) is its failure.
+ */
+static int
+state_of(const ErrorData *error)
+{
+	switch (ERRCODE_TO_CATEGORY(error->sqlerrcode))
+	{
+		case ERRCODE_SUCCESSFUL_COMPLETION:
+		case ERRCODE_WARNING:
+		case ERRCODE_NO_DATA:
+		case ERRCODE_INVALID_TRANSACTION_STATE:
+		case ERRCODE_TO_CATEGORY(ERRCODE_TRANSACTION_ROLLBACK):
+		case ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION):
+		case ERRCODE_TO_CATEGORY(ERRCODE_SYSTEM_ERROR):
+		case ERRCODE_INTERNAL_ERROR:
+			return ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+		default:
+			return error->sqlerrcode;
+	}
+}
+
+/* The server's own word for it: a function that says so, and is not, would end the whole tick. */
+static bool
+is_cancelled(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_QUERY_CANCELED && error->funcname && strcmp(error->funcname, "ProcessInterrupts") == 0;
+}
+
+/* A copy, with room for the words that may stand for it. */
+static char *
+cleaned_message(const ErrorData *error, const Cage *cage)
+{
+	const char *message = error->message ? error->message : "";
+	char	   *copy = palloc(Max(strlen(message), strlen(WITHHELD)) + 1);
+
+	strcpy(copy, message);
+	clean(copy, cage);
+	if (strcmp(copy, "***") == 0)
+		strcpy(copy, WITHHELD);
+	return copy;
+}
+
+pg_noreturn static void
+refuse(const ErrorData *error, const Cage *cage)
+{
+	if (took_too_long)
+		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			   errmsg("%s took longer than %d seconds", cage->what, LIMIT_SECONDS));
+	if (is_cancelled(error))
+		REFUSE(ERRCODE_QUERY_CANCELED, errmsg("%s", error->message));
+	REFUSE(state_of(error), errmsg("%s failed: %s", cage->what, cleaned_message(error, cage)));
+}
+
+static text *
+call_apart(const Cage *cage, Oid function, Datum *args, int nargs)
+{
+	MemoryContext mine = CurrentMemoryContext;
+	MemoryContext its = AllocSetContextCreate(mine, "secrets, a rotator's function", ALLOCSET_DEFAULT_SIZES);
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+	text	   *volatile result = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(its);
+	PG_TRY();
+	{
+		result = call_as(cage->role, function, args, nargs, mine);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(mine);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(mine);
+	CurrentResourceOwner = owner;
+	MemoryContextDelete(its);
+	if (error)
+		refuse(error, cage);
+	return result;
+}
+
+text *
+cage_call(const Cage *cage, Oid function, Datum *args, int nargs)
+{
+	Before		before = lock_in(cage);
+	text	   *result = NULL;
+
+	PG_TRY();
+	{
+		result = call_apart(cage, function, args, nargs);
+	}
+	PG_FINALLY();
+	{
+		let_out(&before);
+	}
+	PG_END_TRY();
+	return result;
+}
