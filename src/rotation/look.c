@@ -3,6 +3,8 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -11,6 +13,7 @@
 #include "base/catalog.h"
 #include "gate/gate.h"
 #include "kv/kv.h"
+#include "policy/role.h"
 #include "rotation/rotation.h"
 #include "rotation/row.h"
 #include "rotation/span.h"
@@ -49,6 +52,15 @@ time_or_null(TimestampTz time, bool *isnull)
 	return TimestampTzGetDatum(time);
 }
 
+/* As they are called now; who is gone, as he was. */
+static const char *
+scheduler_name(const Rotation *rotation)
+{
+	char	   *name = GetUserNameFromId(role_of_tag(rotation->scheduled_tag, get_role_oid(rotation->scheduled_by, true)), true);
+
+	return name ? name : rotation->scheduled_by;
+}
+
 static void
 describe(const Shown *shown, Datum *values, bool *nulls)
 {
@@ -66,7 +78,7 @@ describe(const Shown *shown, Datum *values, bool *nulls)
 	values[8] = text_or_null(rotation->last_error, &nulls[8]);
 	values[9] = CStringGetTextDatum(rotation_is_foreign(rotation) ? "foreign" : "active");
 	values[10] = time_or_null(rotation->due_at, &nulls[10]);
-	values[11] = CStringGetTextDatum(rotation->scheduled_by);
+	values[11] = CStringGetTextDatum(scheduler_name(rotation));
 }
 
 static List *

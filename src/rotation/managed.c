@@ -10,15 +10,16 @@
 #include "rotation/local.h"
 #include "rotation/managed.h"
 
-/* Of a pair the one that the value names. */
+/* Of a pair the one that the value names; of one role, if the value names any, it and no other. */
 static bool
 is_password_of(const Credential *credential, const Oid roles[2])
 {
 	for (int i = 0; i < 2 && OidIsValid(roles[i]); i++)
 	{
-		bool		is_named = credential->username && strcmp(credential->username, GetUserNameFromId(roles[i], false)) == 0;
+		bool		fits = credential->username ? strcmp(credential->username, GetUserNameFromId(roles[i], false)) == 0
+			: !OidIsValid(roles[1]);
 
-		if ((is_named || !OidIsValid(roles[1])) && local_verifies(roles[i], credential->password))
+		if (fits && local_verifies(roles[i], credential->password))
 			return true;
 	}
 	return false;

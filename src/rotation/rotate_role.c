@@ -143,6 +143,17 @@ check_in_step(Turn *turn, Oid role, SecretBuffer *password, bool adopt)
 						 "or the option \"adopt\": true to give the role the stored one.")));
 }
 
+/* That options and value are good is known when a value was made of them: not from the first rotation at night. */
+static void
+try_out(const Plain *plain, const PasswordOptions *options)
+{
+	SecretBuffer *password = credential_new_password(options);
+	Plain		sample = credential_replace(plain, NULL, password);
+
+	buffer_free(sample.bytes);
+	buffer_free(password);
+}
+
 static void
 check_role(Turn *turn, bool scheduling)
 {
@@ -165,7 +176,7 @@ check_role(Turn *turn, bool scheduling)
 			   errmsg("option \"role\" is missing"),
 			   errhint("It names the role whose password this is; a JSON value may say it as \"username\"."));
 	name_roles(turn, list_make1(options.role));
-	buffer_free(credential_new_password(&options.password));	/* its options are good */
+	try_out(&plain, &options.password);
 	check_in_step(turn, turn->roles[0], credential.password, options.adopt == 1);
 	buffer_free(credential.password);
 	buffer_free(plain.bytes);
@@ -254,7 +265,7 @@ check_pair(Turn *turn, bool scheduling)
 	name_roles(turn, options.roles);
 	in_use = find_in_use(turn, &credential);
 	check_common_group(turn);
-	buffer_free(credential_new_password(&options.password));
+	try_out(&plain, &options.password);
 	check_in_step(turn, turn->roles[in_use], credential.password, options.adopt == 1);
 	buffer_free(credential.password);
 	buffer_free(plain.bytes);

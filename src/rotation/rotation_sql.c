@@ -109,7 +109,7 @@ secrets_tick(PG_FUNCTION_ARGS)
 	require_own_transaction(fcinfo, "secrets.tick()");
 	if (PG_ARGISNULL(1))
 		refuse_null("max_time");
-	rotation_tick(PG_ARGISNULL(0) ? 0 : PG_GETARG_INT32(0), PG_GETARG_INTERVAL_P(1));
+	rotation_tick(PG_ARGISNULL(0) ? PG_INT32_MAX : PG_GETARG_INT32(0), PG_GETARG_INTERVAL_P(1));
 	PG_RETURN_VOID();
 }
 

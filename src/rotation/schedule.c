@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -265,8 +266,10 @@ rotation_tick(int max_work, const Interval *max_time)
 	TimestampTz until;
 
 	(void) gate_require_operator();
-	if (max_work < 0)
-		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE, errmsg("max_work must not be negative"));
+	if (max_work < 1)
+		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE, errmsg("max_work must be positive"));
+	if (!RecoveryInProgress())
+		PreventCommandIfReadOnly("secrets.tick()");
 	until = GetCurrentTimestamp() + span_of(max_time, "max_time");
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	tick_all(max_work, until);

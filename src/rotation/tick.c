@@ -63,25 +63,32 @@ typedef struct ById
 {
 	pg_uuid_t	id;
 	TimestampTz now;
+	bool		done;			/* not passed over: the next look finds something else */
 } ById;
 
 typedef void (*Worker) (void *by_id);
 
-static void
+/* How many of them were done. */
+static int
 do_each(Budget *budget, const pg_uuid_t *ids, int n, Worker work, const char *what)
 {
+	int			done = 0;
+
 	for (int i = 0; i < n && may_go_on(budget); i++)
 	{
 		MemoryContext before = MemoryContextSwitchTo(budget->each);
 		ById		by_id = {.id = ids[i],.now = GetCurrentTimestamp()};
 		ErrorData  *error;
 
-		if (!run_piece(work, &by_id, &error))
+		if (run_piece(work, &by_id, &error))
+			done += by_id.done;
+		else
 			ereport(LOG, (errmsg("secrets: could not %s: %s", what, error->message), errhidestmt(true), errhidecontext(true)));
 		budget->left--;
 		MemoryContextSwitchTo(before);
 		MemoryContextReset(budget->each);
 	}
+	return done;
 }
 
 /* ---- rotations ---- */
@@ -127,6 +134,7 @@ count_again(void *arg)
 		return;
 	run_count_next(&rotation, &secret, by_id->now);
 	rotation_update(&rotation);
+	by_id->done = true;
 }
 
 /* What was counted from a time that has not come yet would be waited for as long. */
@@ -139,7 +147,7 @@ mind_the_clock(Budget *budget)
 	begin_look();
 	n = rotation_find_misdated(GetCurrentTimestamp() + CLOCK_SLACK, ids, BATCH);
 	end_look();
-	do_each(budget, ids, n, count_again, "count the time of a rotation again");
+	(void) do_each(budget, ids, n, count_again, "count the time of a rotation again");
 }
 
 /* ---- sessions ---- */
@@ -164,12 +172,14 @@ end_sessions_of(void *arg)
 	rotation.terminate_at = NEVER;
 	rotation.terminate_role = NULL;
 	rotation_update(&rotation);
+	by_id->done = true;
 }
 
 static void
 end_sessions(Budget *budget)
 {
 	pg_uuid_t	ids[BATCH];
+	int			done;
 	int			n;
 
 	do
@@ -177,8 +187,8 @@ end_sessions(Budget *budget)
 		begin_look();
 		n = may_go_on(budget) ? rotation_find_ending(GetCurrentTimestamp(), ids, BATCH) : 0;
 		end_look();
-		do_each(budget, ids, n, end_sessions_of, "end the sessions of a role");
-	} while (n == BATCH);
+		done = do_each(budget, ids, n, end_sessions_of, "end the sessions of a role");
+	} while (n == BATCH && done > 0);
 }
 
 /* ---- what has ended ---- */
@@ -196,12 +206,14 @@ purge(void *arg)
 		kv_watcher.purged(&secret);
 	store_purge(&secret);
 	notify_watchers(&secret, secret.current_version, "purge");
+	by_id->done = true;
 }
 
 static void
 purge_deleted(Budget *budget)
 {
 	pg_uuid_t	ids[BATCH];
+	int			done;
 	int			n;
 
 	do
@@ -209,8 +221,8 @@ purge_deleted(Budget *budget)
 		begin_look();
 		n = may_go_on(budget) ? store_find_purgeable(GetCurrentTimestamp(), ids, BATCH) : 0;
 		end_look();
-		do_each(budget, ids, n, purge, "purge a secret");
-	} while (n == BATCH);
+		done = do_each(budget, ids, n, purge, "purge a secret");
+	} while (n == BATCH && done > 0);
 }
 
 static void
@@ -235,7 +247,7 @@ tell_of_expired(Budget *budget, TimestampTz last_tick)
 	begin_look();
 	n = last_tick ? store_find_expired(last_tick, GetCurrentTimestamp(), ids, BATCH) : 0;
 	end_look();
-	do_each(budget, ids, n, tell_of_end, "tell that a secret has expired");
+	(void) do_each(budget, ids, n, tell_of_end, "tell that a secret has expired");
 }
 
 /* ---- all of it ---- */
@@ -280,7 +292,7 @@ static void
 run_tick(void (*work) (Budget *budget), int max_work, TimestampTz until)
 {
 	Budget		budget = {
-		.left = max_work > 0 ? max_work : INT_MAX,.until = until,
+		.left = max_work,.until = until,
 		.each = AllocSetContextCreate(CurrentMemoryContext, "secrets, one piece of a tick", ALLOCSET_DEFAULT_SIZES)
 	};
 
@@ -312,5 +324,5 @@ void
 tick_marked(void)
 {
 	if (why_not_now() == NULL)
-		run_tick(tick_for_worker, 0, GetCurrentTimestamp() + 5 * USECS_PER_MINUTE);
+		run_tick(tick_for_worker, INT_MAX, GetCurrentTimestamp() + 5 * USECS_PER_MINUTE);
 }

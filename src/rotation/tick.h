@@ -10,7 +10,7 @@
 
 #include "datatype/timestamp.h"
 
-/* At most so many pieces (0: no limit), and none is begun after that time. */
+/* At most so many pieces, and none is begun after that time. */
 extern void tick_all(int max_work, TimestampTz until);
 
 /* Only what was asked for and waits for a commit: marked rotations, ends of sessions. */

@@ -252,6 +252,7 @@ if ($in_seconds)
 }
 is(value($clock, q{SELECT max(version) FROM secrets_catalog.version}, 'app'), 2, 'sealed: nothing was rotated');
 value($clock, 'SELECT secrets.unseal()', 'app');
+value($clock, 'CALL secrets.tick()', 'app');
 wait_for_version($clock, 'app', 'app/db', 3);
 
 # ---- a copy of the database, a standby ----

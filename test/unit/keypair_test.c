@@ -260,7 +260,7 @@ interrupted(void)
 	keypair_interrupted = yes_at_last;
 	memset(private_room, 0, sizeof(private_room));
 	CHECK(!make(KEY_RSA_4096));
-	CHECK(asked == 4, "asked %d times", asked);
+	CHECK(asked > 3 && asked < 100, "asked %d times", asked);
 	CHECK(private_half.len == 0 && all_bytes(private_room, sizeof(private_room), 0));
 	keypair_interrupted = NULL;
 	CHECK(make(KEY_RSA_2048));
