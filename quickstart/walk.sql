@@ -19,7 +19,7 @@ SELECT secrets.purge(name, id) FROM secrets.deleted WHERE name LIKE 'tour/%' \g 
 SET client_min_messages = error;
 SELECT CASE effect WHEN 'deny' THEN secrets.undeny('all', pattern, grantee) ELSE secrets.revoke('all', pattern, grantee) END
 	FROM secrets.grants WHERE pattern LIKE 'tour/%' \g /dev/null
-DROP ROLE IF EXISTS tour_app, tour_team;
+DROP ROLE IF EXISTS tour_app, tour_team, tour_login;
 RESET client_min_messages;
 SELECT coalesce(max(event_id), 0) AS begun FROM secrets.audit_log \gset
 
@@ -278,6 +278,43 @@ SELECT secrets.get('tour/db/password');
 SELECT secrets.unseal();
 SELECT state, secrets.get('tour/db/password') FROM secrets.status();
 \set check '(SELECT state = ''ready'' FROM secrets.status())'
+\i :hold
+
+\echo '=== Passwords that change by themselves'
+\echo 'A role of this cluster: its password and the new version are one transaction, and the password is in no statement.'
+\echo
+CREATE ROLE tour_login LOGIN;
+SELECT secrets.generate('tour/db/tour_login');
+SELECT secrets.schedule_rotation('tour/db/tour_login', '0 3 * * sun', 'role',
+	'{"role": "tour_login", "timezone": "Europe/Vienna", "adopt": true}', rotate_now => true) > now() AS scheduled;
+SELECT secrets.current_version('tour/db/tour_login'), left(rolpassword, 14) AS kept_of_it FROM pg_authid WHERE rolname = 'tour_login';
+\set check '(SELECT rolpassword LIKE ''SCRAM-SHA-256$%'' FROM pg_authid WHERE rolname = ''tour_login'')'
+\i :hold
+\echo 'Rolled back, nothing has happened: so a rotation can be tried out.'
+\echo
+BEGIN;
+SELECT secrets.rotate('tour/db/tour_login');
+ROLLBACK;
+SELECT secrets.current_version('tour/db/tour_login');
+\set check 'secrets.current_version(''tour/db/tour_login'') = 2'
+\i :hold
+\set ECHO none
+SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron') AS has_clock \gset
+\if :has_clock
+\echo 'The clock is pg_cron: one job calls secrets.tick(), which does what is due, each piece in a transaction of its own.'
+\echo
+\set ECHO queries
+SELECT secrets.enable_scheduler() AS job;
+SELECT schedule, command, database, active FROM cron.job WHERE jobname = 'secrets';
+\else
+\echo 'The clock would be pg_cron, which is not on this machine.  Whatever else calls secrets.tick() will do.'
+\echo
+\set ECHO queries
+\endif
+CALL secrets.tick();
+SELECT name, schedule, rotator, next_at > now() AS planned, last_status, failures, state FROM secrets.rotations WHERE name LIKE 'tour/%';
+SELECT scheduler_job IS NOT NULL AS has_job, scheduler_last IS NOT NULL AS has_ticked FROM secrets.status();
+\set check '(SELECT scheduler_last IS NOT NULL FROM secrets.status()) AND (SELECT last_status = ''succeeded'' FROM secrets.rotations WHERE name = ''tour/db/tour_login'')'
 \i :hold
 
 \echo '=== More'

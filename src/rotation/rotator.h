@@ -22,6 +22,7 @@ typedef struct Turn
 	Oid			scheduler;		/* who scheduled it: it is by this role's rights that anything is changed */
 	Secret		secret;			/* inside, propose, finish: locked; in a step: as it is committed */
 	Rotation	rotation;
+	bool		is_step;		/* nothing is locked, however long it takes */
 	bool		rotates_at_once;	/* scheduling: it is rotated in the same transaction */
 
 	/* What check() finds out for the rest: the roles of this cluster whose passwords it changes. */

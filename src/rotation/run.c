@@ -168,6 +168,21 @@ add_as_rotation(Turn *turn, const Generated *made, bool pending)
 	return version;
 }
 
+/* Under the secret's lock as it is now; in a step as the rest of what it sees, and without a lock of its own. */
+static bool
+find_version(const Turn *turn, int64 number, Version *version)
+{
+	Snapshot	snapshot;
+	bool		found;
+
+	if (!turn->is_step)
+		return store_get_version(&turn->secret, number, version);
+	snapshot = catalog_snapshot();
+	found = store_find_version(&turn->secret, number, snapshot, version);
+	UnregisterSnapshot(snapshot);
+	return found;
+}
+
 Plain
 turn_open(const Turn *turn, int64 number)
 {
@@ -175,7 +190,7 @@ turn_open(const Turn *turn, int64 number)
 
 	if (number == NO_VERSION)
 		number = turn->secret.current_version;
-	if (number == NO_VERSION || !store_get_version(&turn->secret, number, &version) || version.value == NULL || version.disabled)
+	if (number == NO_VERSION || !find_version(turn, number, &version) || version.value == NULL || version.disabled)
 		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 			   errmsg("the value that is to be rotated is disabled or destroyed"),
 			   errhint("secrets.enable(), or secrets.put() a new one."));
@@ -319,6 +334,7 @@ find_turn(Piece *piece, bool lock)
 	bool		found;
 
 	memset(turn, 0, sizeof(Turn));
+	turn->is_step = !lock;
 	if (!OidIsValid(run->actor))
 		audit_set_via(VIA_SCHEDULER);
 	if (!run->wait)

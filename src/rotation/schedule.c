@@ -253,9 +253,9 @@ rotation_rotate_now(const char *name)
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	run_commit();				/* lets the lock go */
 	result = run_apart(&run, &error);
-	SPI_finish();
 	if (result == RUN_FAILED)
-		raise_again(error);
+		raise_again(error);		/* before SPI takes its memory away */
+	SPI_finish();
 	if (result == RUN_PASSED)
 		refuse_unscheduled();
 }
