@@ -638,7 +638,8 @@ on_rotation(Change *change)
 	if (!change->ours)
 	{
 		add_text(change, "rotation", operation(change));
-		(void) add_changed(change, nothing);
+		if (change->before && change->after)
+			(void) add_changed(change, nothing);
 		write_change(change, ACTION_CONFIG);
 	}
 	else if (change->after == NULL && !there)
@@ -795,6 +796,19 @@ handle_statement(Oid relid, TriggerData *trigger, Change *change)
 }
 
 /*
+ * A schedule says as whom it is done, and roles' passwords hang on it: past the
+ * API it is for superusers alone, whatever may write everywhere and is under no
+ * policy.
+ */
+static void
+require_superuser(void)
+{
+	if (!superuser())
+		REFUSE(ERRCODE_INSUFFICIENT_PRIVILEGE,
+			   errmsg("permission denied: schedules of rotation are changed by the functions of extension "secrets" only"));
+}
+
+/*
  * While a restore may be under way, rows come in as they were elsewhere: no
  * lines, until the home is made, which counts them.  A restore only adds: who
  * takes the home away to change something else unseen is seen.
@@ -809,6 +823,8 @@ audit_on_change(TriggerData *trigger)
 
 	if (!is_handled(RelationGetRelid(rel)))
 		refuse_other_table();
+	if (!change.ours && RelationGetRelid(rel) == catalog_oid(CATALOG_ROTATION))
+		require_superuser();
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event) && !audit_has_home() && RelationGetRelid(rel) != catalog_oid(CATALOG_HOME))
 		return;
 	initStringInfo(&change.detail);

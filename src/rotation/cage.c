@@ -5,14 +5,23 @@
 
 #include <signal.h>
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_namespace.h"
+#include "common/hashfn.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
@@ -114,6 +123,49 @@ has_advisory_locks(void)
 	return false;
 }
 
+/*
+ * What is in this session's temporary schema, in one number.  The server refuses
+ * tables there, the newest minor releases types, and nobody functions: a type
+ * called text would be found before the real one, in this session, by a
+ * superuser, long after.
+ */
+static uint64
+sum_temporary_objects(void)
+{
+	Oid			schemas[2];
+	ScanKeyData keys[2];
+	Relation	depend;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	uint64		sum = 0;
+
+	GetTempNamespaceState(&schemas[0], &schemas[1]);
+	if (!OidIsValid(schemas[0]))
+		return 0;
+	depend = table_open(DependRelationId, AccessShareLock);
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(NamespaceRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(schemas[0]));
+	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		const FormData_pg_depend *row = (const FormData_pg_depend *) GETSTRUCT(tuple);
+		Oid			object[] = {row->classid, row->objid};
+
+		sum += hash_bytes_extended((const unsigned char *) object, sizeof(object), 0);
+	}
+	systable_endscan(scan);
+	table_close(depend, AccessShareLock);
+	return sum;
+}
+
+static void
+require_no_new_ones(uint64 sum_before)
+{
+	CommandCounterIncrement();
+	if (sum_temporary_objects() != sum_before)
+		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, errmsg("it leaves temporary objects behind"));
+}
+
 /* ---- in and out ---- */
 
 typedef struct Before
@@ -188,6 +240,7 @@ invoke(Oid function, Datum *args, int nargs, bool *isnull)
 static text *
 call_as(Oid role, Oid function, Datum *args, int nargs, MemoryContext result_context)
 {
+	uint64		temporary = sum_temporary_objects();
 	int			settings = NewGUCNestLevel();
 	text	   *result = NULL;
 	Oid			before;
@@ -201,13 +254,14 @@ call_as(Oid role, Oid function, Datum *args, int nargs, MemoryContext result_con
 	returned = invoke(function, args, nargs, &isnull);
 	disable_timeout(limit, false);
 	if (took_too_long)
-		ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg_internal("too late")));
+		elog(ERROR, "too late");	/* whatever it made of the cancel */
 	if (!isnull)
 	{
 		MemoryContextSwitchTo(result_context);
 		result = DatumGetTextPCopy(returned);
 	}
 	PopActiveSnapshot();
+	require_no_new_ones(temporary);
 	AtEOXact_GUC(false, settings);
 	SetUserIdAndSecContext(before, context);
 	return result;

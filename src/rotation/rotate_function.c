@@ -21,9 +21,11 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/varlena.h"
 
+#include "base/catalog.h"
 #include "base/compat.h"
 #include "base/options.h"
 #include "base/refuse.h"
@@ -250,6 +252,26 @@ call(Turn *turn, const char *step, const Plain *candidate)
 	return result;
 }
 
+/*
+ * Where the secret is locked by us the function can change it all the same, being
+ * in the same transaction; but we have it in hand, and would write over that.
+ */
+static void
+require_unchanged(const Turn *turn)
+{
+	Snapshot	snapshot = catalog_snapshot();
+	Secret		secret;
+	Rotation	rotation;
+
+	if (!store_find_by_id(&turn->secret.id, snapshot, &secret) || !rotation_find(&turn->secret.id, &rotation)
+		|| secret.changed_at != turn->secret.changed_at || secret.last_version != turn->secret.last_version
+		|| secret.current_version != turn->secret.current_version || secret.deleted_at != turn->secret.deleted_at
+		|| strcmp(secret.name, turn->secret.name) != 0 || rotation.counted_at != turn->rotation.counted_at)
+		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			   errmsg("the function of this rotation has itself changed the secret, or its schedule"));
+	UnregisterSnapshot(snapshot);
+}
+
 static bool
 has_password(const Plain *plain)
 {
@@ -287,6 +309,7 @@ propose(Turn *turn)
 	text	   *chosen = call(turn, "create", &proposal);
 	Generated	made = {.plain = proposal,.ends_at = NEVER};
 
+	require_unchanged(turn);
 	if (chosen)
 	{
 		buffer_free(proposal.bytes);
@@ -311,6 +334,7 @@ static void
 finish(Turn *turn, const Plain *candidate)
 {
 	(void) call(turn, "finish", candidate);
+	require_unchanged(turn);
 }
 
 const Rotator rotator_function = {

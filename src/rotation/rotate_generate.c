@@ -9,7 +9,7 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
-#include "base/refuse.h"
+#include "gate/gate.h"
 #include "rotation/options.h"
 #include "rotation/rotator.h"
 
@@ -31,12 +31,24 @@ make(const Turn *turn)
 	return kv_make_value(kind ? kind : "password", rest);
 }
 
+/*
+ * Options can leave so little to chance that whoever chose them knows the value:
+ * so they are for who may write it anyhow.
+ */
+static void
+require_write(const Turn *turn)
+{
+	if (!options_are_empty(turn->rotation.options))
+		(void) gate_require(PRIV_WRITE, turn->secret.name);
+}
+
 /* That the options are good is known when a value was made by them: not from the first rotation at night. */
 static void
 check(Turn *turn, bool scheduling)
 {
 	Generated	sample;
 
+	require_write(turn);
 	if (!scheduling)
 		return;
 	sample = make(turn);

@@ -371,22 +371,39 @@ rotation_find_ending(TimestampTz now, pg_uuid_t *ids, int max_ids)
 	return run(&statement, values, NULL, max_ids, take_id, ids);
 }
 
+static bool
+have_common(List *some, List *others)
+{
+	ListCell   *one;
+	ListCell   *other;
+
+	foreach(one, some)
+		foreach(other, others)
+			if (strcmp(lfirst(one), lfirst(other)) == 0)
+				return true;
+	return false;
+}
+
+/* What is committed by now, however old the transaction's own snapshot is. */
 bool
 rotation_has_other(const pg_uuid_t *secret_id, List *role_tags)
 {
-	static Statement statement = STATEMENT(
-		"SELECT secret_id FROM secrets_catalog.rotation r WHERE secret_id" NE "$1 "
-		"AND role_tags OPERATOR(pg_catalog.&&) $2 AND system_identifier" EQ "$3 AND database_oid" EQ "$4 "
-		"AND EXISTS (SELECT FROM secrets_catalog.secret s WHERE s.id" EQ "r.secret_id AND s.deleted_at IS NULL)",
-		4, {UUIDOID, TEXTARRAYOID, INT8OID, OIDOID});
-	bool		isnull;
-	Datum		values[] = {
-		UUIDPGetDatum(secret_id), texts_datum(role_tags, &isnull), Int64GetDatum((int64) GetSystemIdentifier()),
-		ObjectIdGetDatum(MyDatabaseId)
-	};
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	bool		found = false;
+	ListCell   *cell;
 
-	statement.reads_all = true;
-	return run(&statement, values, NULL, 1, NULL, NULL) > 0;
+	foreach(cell, rotation_list(snapshot))
+	{
+		const Rotation *rotation = lfirst(cell);
+		Secret		secret;
+
+		if (memcmp(secret_id, &rotation->secret_id, UUID_LEN) != 0 && !rotation_is_foreign(rotation)
+			&& have_common(role_tags, rotation->role_tags)
+			&& store_find_by_id(&rotation->secret_id, snapshot, &secret) && secret.deleted_at == NEVER)
+			found = true;
+	}
+	UnregisterSnapshot(snapshot);
+	return found;
 }
 
 void

@@ -10,6 +10,17 @@
 #define HOUR 3600
 #define DAY 86400
 
+/* Whatever was shown before: the next second that it shows that or more. */
+static void
+check_reaching(const Wall *wall, int64_t after, int64_t local)
+{
+	int64_t		instant = after + 1;
+
+	while (wall_shows(wall, instant) < local)
+		instant++;
+	CHECK(wall_reaches(wall, after, local) == instant, "after %lld, %lld", (long long) after, (long long) local);
+}
+
 static void
 on_random_walls(void)
 {
@@ -29,6 +40,8 @@ on_random_walls(void)
 				CHECK(wall_latest(&slow.wall, instant) == latest && wall_shows(&slow.wall, instant) == local,
 					  "wall %d at %lld", i, (long long) instant);
 		}
+		for (int j = 0; j < 10; j++)
+			check_reaching(&slow.wall, pick(SLOW_END), (int64_t) pick(SLOW_END + 2 * SLOW_AHEAD) - SLOW_AHEAD);
 		for (int j = 0; j < 200; j++)
 		{
 			int64_t		local = (int64_t) pick(SLOW_END + 2 * SLOW_AHEAD) - SLOW_AHEAD;
@@ -37,7 +50,7 @@ on_random_walls(void)
 			if (comes > 0)
 				CHECK(wall_reaches(&slow.wall, (int64_t) pick((uint32_t) comes), local) == comes,
 					  "wall %d reaches %lld", i, (long long) local);
-			if (comes > 0)
+			if (comes > 0 && j % 8 == 0)
 				CHECK(wall_latest(&slow.wall, comes - 1) < local && wall_latest(&slow.wall, comes) >= local,
 					  "wall %d at %lld", i, (long long) local);
 		}
@@ -137,10 +150,12 @@ farthest(void)
 
 	CHECK(wall_latest(&wall, -1) == WALL_FARTHEST - 1);
 	CHECK(wall_latest(&wall, 0) == WALL_FARTHEST - 1);
+	CHECK(wall_latest(&wall, WALL_FARTHEST + 1) == WALL_FARTHEST - 1);
 	CHECK(wall_latest(&wall, 2 * WALL_FARTHEST - 1) == WALL_FARTHEST - 1);
 	CHECK(wall_latest(&wall, 2 * WALL_FARTHEST) == WALL_FARTHEST);
 	CHECK(wall_reaches(&wall, -1, WALL_FARTHEST) == 2 * WALL_FARTHEST);
 	CHECK(wall_reaches(&wall, -5, WALL_FARTHEST - 1) == -1);
+	CHECK(wall_reaches(&wall, -5, WALL_FARTHEST - 5) == -4);
 }
 
 int
