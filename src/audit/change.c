@@ -805,7 +805,7 @@ require_superuser(void)
 {
 	if (!superuser())
 		REFUSE(ERRCODE_INSUFFICIENT_PRIVILEGE,
-			   errmsg("permission denied: schedules of rotation are changed by the functions of extension "secrets" only"));
+			   errmsg("permission denied: schedules of rotation are changed by the functions of extension \"secrets\" only"));
 }
 
 /*

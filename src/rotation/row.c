@@ -15,6 +15,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -384,25 +385,47 @@ have_common(List *some, List *others)
 	return false;
 }
 
+/* Few have any of them: no other column is looked at before. */
+static bool
+names_one_of(HeapTuple tuple, TupleDesc desc, List *role_tags)
+{
+	Row			row;
+
+	row.values[ROTATION_ROLE_TAGS - 1] = heap_getattr(tuple, ROTATION_ROLE_TAGS, desc, &row.nulls[ROTATION_ROLE_TAGS - 1]);
+	return have_common(role_tags, get_texts(&row, ROTATION_ROLE_TAGS));
+}
+
+static bool
+is_alive_elsewhere(HeapTuple tuple, TupleDesc desc, Snapshot snapshot, const pg_uuid_t *secret_id)
+{
+	Rotation	rotation;
+	Secret		secret;
+
+	decode(tuple, desc, &rotation);
+	return memcmp(secret_id, &rotation.secret_id, UUID_LEN) != 0 && !rotation_is_foreign(&rotation)
+		&& store_find_by_id(&rotation.secret_id, snapshot, &secret) && secret.deleted_at == NEVER;
+}
+
 /* What is committed by now, however old the transaction's own snapshot is. */
 bool
 rotation_has_other(const pg_uuid_t *secret_id, List *role_tags)
 {
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "secrets, roles of schedules", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(scratch);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	Relation	rel = catalog_open(CATALOG_ROTATION);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
 	bool		found = false;
-	ListCell   *cell;
+	HeapTuple	tuple;
 
-	foreach(cell, rotation_list(snapshot))
-	{
-		const Rotation *rotation = lfirst(cell);
-		Secret		secret;
-
-		if (memcmp(secret_id, &rotation->secret_id, UUID_LEN) != 0 && !rotation_is_foreign(rotation)
-			&& have_common(role_tags, rotation->role_tags)
-			&& store_find_by_id(&rotation->secret_id, snapshot, &secret) && secret.deleted_at == NEVER)
-			found = true;
-	}
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+		found = names_one_of(tuple, RelationGetDescr(rel), role_tags)
+			&& is_alive_elsewhere(tuple, RelationGetDescr(rel), snapshot, secret_id);
+	systable_endscan(scan);
+	table_close(rel, NoLock);
 	UnregisterSnapshot(snapshot);
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(scratch);
 	return found;
 }
 

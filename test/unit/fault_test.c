@@ -6,11 +6,15 @@
  * what the room keeps (fetched ciphers, a batch of randomness) starts afresh;
  * LeakSanitizer looks at each as it ends.
  */
+#include "crypto/certificate.h"
 #include "crypto/crypto.h"
 #include "crypto/kdf.h"
+#include "crypto/keypair.h"
 #include "crypto/mac.h"
+#include "crypto/openssh.h"
 #include "crypto/password.h"
 #include "crypto/random.h"
+#include "crypto/scram.h"
 #include "crypto/sealed_box.h"
 
 #include "check.h"
@@ -18,6 +22,9 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509v3.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -165,6 +172,85 @@ REAL(unsigned char *, HMAC,
 		return NULL;
 	(*outlen)--;
 	return result;
+}
+
+/* ---- hashes in one call ---- */
+
+REAL(int, EVP_Digest,
+	 (const void *data, size_t n, unsigned char *out, unsigned int *outlen, const EVP_MD *md, ENGINE *engine))
+{
+	int			status;
+
+	if (!fails_now("EVP_Digest"))
+		return __real_EVP_Digest(data, n, out, outlen, md, engine);
+	if (!works_all_the_same())
+		return bad_status();
+	status = __real_EVP_Digest(data, n, out, outlen, md, engine);
+	if (fault.mode != SHORT)
+		return bad_status();
+	(*outlen)--;
+	return status;
+}
+
+WRAP_STATUS(PKCS5_PBKDF2_HMAC,
+			(const char *password, int len, const unsigned char *salt, int saltlen, int iterations, const EVP_MD *md,
+								int outlen, unsigned char *out), (password, len, salt, saltlen, iterations, md, outlen, out))
+
+/* ---- key pairs ---- */
+
+WRAP_POINTER(EVP_PKEY_CTX *, EVP_PKEY_CTX_new_from_name, (OSSL_LIB_CTX *c, const char *name, const char *properties),
+			 (c, name, properties))
+WRAP_STATUS(EVP_PKEY_keygen_init, (EVP_PKEY_CTX *c), (c))
+WRAP_STATUS(EVP_PKEY_CTX_set_group_name, (EVP_PKEY_CTX *c, const char *name), (c, name))
+WRAP_STATUS(EVP_PKEY_CTX_set_rsa_keygen_bits, (EVP_PKEY_CTX *c, int bits), (c, bits))
+WRAP_STATUS(EVP_PKEY_generate, (EVP_PKEY_CTX *c, EVP_PKEY **key), (c, key))
+WRAP_POINTER(EVP_PKEY *, EVP_PKEY_new_raw_private_key_ex,
+			 (OSSL_LIB_CTX *c, const char *type, const char *properties, const unsigned char *bytes, size_t n),
+			 (c, type, properties, bytes, n))
+WRAP_LENGTH(EVP_PKEY_get_raw_public_key, (const EVP_PKEY *key, unsigned char *out, size_t *outlen), (key, out, outlen), outlen)
+WRAP_STATUS(EVP_PKEY_get_bn_param, (const EVP_PKEY *key, const char *name, BIGNUM **number), (key, name, number))
+WRAP_LENGTH(EVP_PKEY_get_octet_string_param,
+			(const EVP_PKEY *key, const char *name, unsigned char *out, size_t room, size_t *outlen),
+			(key, name, out, room, outlen), outlen)
+WRAP_STATUS(BN_bn2binpad, (const BIGNUM *number, unsigned char *out, int n), (number, out, n))
+WRAP_STATUS(i2d_PUBKEY, (const EVP_PKEY *key, unsigned char **out), (key, out))
+
+/* ---- certificates ---- */
+
+WRAP_POINTER(BIO *, BIO_new_mem_buf, (const void *data, int n), (data, n))
+WRAP_POINTER(EVP_PKEY *, PEM_read_bio_PrivateKey, (BIO *in, EVP_PKEY **key, pem_password_cb *ask, void *arg), (in, key, ask, arg))
+WRAP_POINTER(X509 *, PEM_read_bio_X509, (BIO *in, X509 **x, pem_password_cb *ask, void *arg), (in, x, ask, arg))
+WRAP_STATUS(X509_check_private_key, (const X509 *x, const EVP_PKEY *key), (x, key))
+WRAP_STATUS(X509_check_ca, (X509 *x), (x))
+WRAP_STATUS(ASN1_TIME_to_tm, (const ASN1_TIME *time, struct tm *tm), (time, tm))
+WRAP_POINTER(X509 *, X509_new, (void), ())
+WRAP_STATUS(X509_set_version, (X509 *x, long version), (x, version))
+WRAP_POINTER(BIGNUM *, BN_bin2bn, (const unsigned char *in, int n, BIGNUM *number), (in, n, number))
+WRAP_POINTER(ASN1_INTEGER *, BN_to_ASN1_INTEGER, (const BIGNUM *number, ASN1_INTEGER *out), (number, out))
+WRAP_STATUS(X509_NAME_add_entry_by_NID,
+			(X509_NAME *name, int nid, int type, const unsigned char *bytes, int n, int at, int set),
+			(name, nid, type, bytes, n, at, set))
+WRAP_STATUS(X509_set_issuer_name, (X509 *x, const X509_NAME *name), (x, name))
+WRAP_POINTER(ASN1_TIME *, ASN1_TIME_set, (ASN1_TIME *time, time_t seconds), (time, seconds))
+WRAP_STATUS(X509_set_pubkey, (X509 *x, EVP_PKEY *key), (x, key))
+WRAP_POINTER(X509_EXTENSION *, X509V3_EXT_conf_nid, (LHASH_OF(CONF_VALUE) *conf, X509V3_CTX *c, int nid, const char *words),
+			 (conf, c, nid, words))
+WRAP_STATUS(X509_add_ext, (X509 *x, const X509_EXTENSION *extension, int at), (x, extension, at))
+WRAP_STATUS(X509_add1_ext_i2d, (X509 *x, int nid, void *value, int critical, unsigned long flags),
+			(x, nid, value, critical, flags))
+WRAP_POINTER(GENERAL_NAME *, GENERAL_NAME_new, (void), ())
+WRAP_POINTER(ASN1_STRING *, ASN1_STRING_type_new, (int type), (type))
+WRAP_STATUS(ASN1_STRING_set, (ASN1_STRING *string, const void *bytes, int n), (string, bytes, n))
+WRAP_POINTER(OPENSSL_STACK *, OPENSSL_sk_new_null, (void), ())
+WRAP_POINTER(AUTHORITY_KEYID *, AUTHORITY_KEYID_new, (void), ())
+WRAP_POINTER(ASN1_OCTET_STRING *, ASN1_OCTET_STRING_dup, (const ASN1_OCTET_STRING *string), (string))
+WRAP_STATUS(X509_sign, (X509 *x, EVP_PKEY *key, const EVP_MD *md), (x, key, md))
+WRAP_STATUS(i2d_X509, (const X509 *x, unsigned char **out), (x, out))
+
+/* What it has taken it cannot say that it has not. */
+REAL(int, OPENSSL_sk_push, (OPENSSL_STACK *stack, const void *item))
+{
+	return fails_now("OPENSSL_sk_push") ? bad_status() : __real_OPENSSL_sk_push(stack, item);
 }
 
 #define PLAIN_LEN 100
@@ -383,6 +469,119 @@ hashing(void)
 	hash_free(hash);
 }
 
+static void
+scram(void)
+{
+	static const uint8_t salt[SCRAM_SALT_LEN] = "salt";
+	char		out[SCRAM_VERIFIER_SIZE];
+
+	memset(out, UNTOUCHED, sizeof(out));
+	CHECK(scram_verifier("password", 8, 2, salt, out) == unharmed());
+	CHECK(unharmed() || all_bytes(out, sizeof(out), UNTOUCHED));
+}
+
+static char one_room[32768];
+static char other_room[32768];
+static PemText one;
+static PemText other;
+
+static void
+begin_texts(void)
+{
+	one = (PemText) {one_room, sizeof(one_room), 0};
+	other = (PemText) {other_room, sizeof(other_room), 0};
+}
+
+/* All of both, or nothing of either. */
+static void
+check_texts(bool ok)
+{
+	CHECK(ok == unharmed(), "%s", fault.hit);
+	if (ok)
+		CHECK(one.len > 80 && other.len > 80);
+	else
+		CHECK(one.len == 0 && other.len == 0
+			  && all_bytes(one_room, sizeof(one_room), 0) && all_bytes(other_room, sizeof(other_room), 0), "%s", fault.hit);
+}
+
+static void
+ssh_key(void)
+{
+	begin_texts();
+	check_texts(openssh_generate("comment", &one, &other) == CRYPTO_OK);
+}
+
+static void
+ed25519_key(void)
+{
+	begin_texts();
+	check_texts(keypair_generate(KEY_ED25519, &one, &other) == CRYPTO_OK);
+}
+
+static void
+p256_key(void)
+{
+	begin_texts();
+	check_texts(keypair_generate(KEY_ECDSA_P256, &one, &other) == CRYPTO_OK);
+}
+
+static void
+rsa_key(void)
+{
+	begin_texts();
+	check_texts(keypair_generate(KEY_RSA_2048, &one, &other) == CRYPTO_OK);
+}
+
+/* Made before anything fails; empty until then. */
+static char ca_room[32768];
+static PemText ca = {ca_room, sizeof(ca_room), 0};
+
+static CertificateRequest
+certificate_request(bool is_ca)
+{
+	static AltName names[2];
+
+	CHECK(alt_name_parse("db.example.com", &names[0]) && alt_name_parse("::1", &names[1]));
+	return (CertificateRequest) {
+		.algorithm = KEY_ECDSA_P256,.common_name = "a name",.alt_names = names,.nalt_names = 2,.is_ca = is_ca,
+		.days = 90,.now = 1800000000,.ca = is_ca ? NULL : ca_room,.ca_len = is_ca ? 0 : ca.len
+	};
+}
+
+static void
+make_ca(void)
+{
+	CertificateRequest request = certificate_request(true);
+	int64_t		until;
+
+	other = (PemText) {other_room, sizeof(other_room), 0};
+	CHECK(certificate_generate(&request, &ca, &other, &until) == CERTIFICATE_OK);
+	memset(other_room, 0, sizeof(other_room));
+}
+
+static void
+self_signed(void)
+{
+	CertificateRequest request = certificate_request(true);
+	CertificateResult result;
+	int64_t		until;
+
+	begin_texts();
+	result = certificate_generate(&request, &one, &other, &until);
+	check_texts(result == CERTIFICATE_OK);
+	CHECK(result == CERTIFICATE_OK || result == CERTIFICATE_BROKEN);
+}
+
+static void
+issued(void)
+{
+	CertificateRequest request = certificate_request(false);
+	int64_t		until;
+
+	begin_texts();
+	check_texts(certificate_generate(&request, &one, &other, &until) == CERTIFICATE_OK);
+}
+
 enum
 {
 	HIT = 0, WRONG = 1, NOT_HIT = 2
@@ -451,6 +650,13 @@ static void mac_faults(void) { fail_each_call(mac, 1); }
 static void subkey_faults(void) { fail_each_call(subkey, 2); }
 static void ready_mac_faults(void) { fail_each_call(ready_mac, 14); }
 static void hashing_faults(void) { fail_each_call(hashing, 6); }
+static void scram_faults(void) { fail_each_call(scram, 4); }
+static void ssh_key_faults(void) { fail_each_call(ssh_key, 5); }
+static void ed25519_key_faults(void) { fail_each_call(ed25519_key, 4); }
+static void p256_key_faults(void) { fail_each_call(p256_key, 9); }
+static void rsa_key_faults(void) { fail_each_call(rsa_key, 22); }
+static void self_signed_faults(void) { fail_each_call(self_signed, 40); }
+static void issued_faults(void) { make_ca(); fail_each_call(issued, 55); }
 
 /* libcrypto's own memory. */
 static int	mallocs;
@@ -605,8 +811,15 @@ main(int argc, char **argv)
 	RUN(subkey_faults);
 	RUN(ready_mac_faults);
 	RUN(hashing_faults);
+	RUN(scram_faults);
+	RUN(ssh_key_faults);
+	RUN(ed25519_key_faults);
+	RUN(p256_key_faults);
+	RUN(rsa_key_faults);
+	RUN(self_signed_faults);
 	RUN(memory_faults);
 	RUN(missing_fips_provider);
+	RUN(issued_faults);
 	printf("fault: %d processes, one fault each\n", tries);
 	return check_summary("fault");
 }
