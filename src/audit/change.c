@@ -611,14 +611,6 @@ names_secret(Change *change)
 	return find_secret(change, &deleted);
 }
 
-static bool
-is_rescheduled(const Change *change)
-{
-	return differs(change, "schedule") || differs(change, "rotator") || differs(change, "options")
-		|| differs(change, "scheduled_tag") || differs(change, "timezone") || differs(change, "start_within")
-		|| differs(change, "jitter");
-}
-
 static void
 add_schedule(Change *change, const char *what)
 {
@@ -629,7 +621,11 @@ add_schedule(Change *change, const char *what)
 	add_text(change, "rotator", text_column(change, row, "rotator"));
 }
 
-/* Of ours: that it was made, changed, taken away, adopted, and that it failed; a rotation the secret's own row tells. */
+/*
+ * Of ours: that it was made, taken away, adopted, and that it failed.  That it
+ * was changed rotation tells, who may have changed nothing but its time; a
+ * rotation the secret's own row tells.
+ */
 static void
 on_rotation(Change *change)
 {
@@ -644,7 +640,7 @@ on_rotation(Change *change)
 	}
 	else if (change->after == NULL && !there)
 		return;					/* purged: the secret's row tells */
-	else if (change->before == NULL || is_rescheduled(change))
+	else if (change->before == NULL)
 	{
 		add_schedule(change, "scheduled");
 		write_change(change, ACTION_CONFIG);

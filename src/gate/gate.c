@@ -155,6 +155,12 @@ record_denial(const GatePass *pass)
 }
 
 void
+gate_record_refusal(const GatePass *pass)
+{
+	record_denial(pass);
+}
+
+void
 gate_record_listing(const char *pattern)
 {
 	GatePass	pass = {

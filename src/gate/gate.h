@@ -25,6 +25,9 @@ extern GatePass gate_require_either(Privilege privilege, Privilege other, const 
 extern GatePass gate_ask(Privilege privilege, const char *name);
 pg_noreturn extern void gate_refuse(const GatePass *pass);
 
+/* For who refuses in words of his own: on record only. */
+extern void gate_record_refusal(const GatePass *pass);
+
 /*
  * For the record, before a value goes out: 58030 where it cannot be written.
  * The refusals of this room record themselves; what is refused elsewhere, to

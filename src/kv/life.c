@@ -211,8 +211,8 @@ kv_purge(const char *name, const pg_uuid_t *id)
 	check_name(name);
 	(void) require_deleted(PRIV_DESTROY, name);
 	lock_deleted(name, id, &secret);
+	store_purge(&secret);
 	if (kv_watcher.purged)
 		kv_watcher.purged(&secret);
-	store_purge(&secret);
 	notify_watchers(&secret, secret.current_version, "purge");
 }

@@ -86,11 +86,17 @@ strip(const char *text)
 	return pnstrdup(text, len);
 }
 
-/* PostgreSQL would take it for seconds, and nobody means these. */
+/*
+ * PostgreSQL would take bare numbers for seconds, and nobody means these; and
+ * it passes over what it does not know, so that a mistyped line of cron would be
+ * an interval.
+ */
 static bool
-is_bare_number(const char *text)
+may_be_interval(const char *text)
 {
-	return text[strspn(text, "0123456789.+")] == '\0';
+	if (text[strspn(text, "0123456789.+")] == '\0')
+		return false;
+	return text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 \t.:+-")] == '\0';
 }
 
 /* Each part by itself goes forward, so that the whole does on any date. */
@@ -109,7 +115,7 @@ is_in_bounds(const Interval *interval)
 static Interval
 read_interval(const char *text)
 {
-	Interval   *interval = is_bare_number(text) ? NULL : interval_read(text);
+	Interval   *interval = may_be_interval(text) ? interval_read(text) : NULL;
 
 	if (interval == NULL)
 		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE,

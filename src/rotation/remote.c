@@ -16,10 +16,12 @@
 #include "utils/wait_event.h"
 
 #include "base/refuse.h"
+#include "rotation/clean.h"
 #include "rotation/remote.h"
 
 #define CONNECT_TIMEOUT		10000	/* milliseconds */
 #define STATEMENT_TIMEOUT	15000
+#define MOST_TRIES			3
 #define MAX_WORDS			200
 
 /*
@@ -31,6 +33,12 @@
 #define SESSION_OPTIONS \
 	"-c search_path=pg_catalog -c statement_timeout=12000 -c lock_timeout=10000" \
 	" -c default_transaction_read_only=off -c synchronous_commit=on"
+
+/*
+ * Nor shall what we sent arrive later: the kernel forgets what nobody has
+ * confirmed for so long.  Milliseconds.
+ */
+#define UNCONFIRMED_TIMEOUT "15000"
 
 /* A file under what is no directory is never there. */
 #define NO_FILE "/dev/null/none"
@@ -129,9 +137,10 @@ make_printable(char *words)
 static const char *
 clean(const Remote *remote, const char *from, Size len)
 {
-	char	   *words = pnstrdup(from, len);
+	char	   *words = pnstrdup(from, Min(len, CLEAN_MOST_TEXT - 1));
+	CleanValue	password = {buffer_data(remote->user->password), buffer_len(remote->user->password), false};
 
-	if (strstr(words, buffer_data(remote->user->password)) != NULL)
+	if (!clean_text(words, &password, 1))
 		return "it repeats the password";
 	words = leave_out(words, remote->user->name);
 	words = leave_out(words, remote->place->host);
@@ -214,13 +223,18 @@ begin_waiting(Remote *remote, int timeout)
 	remote->deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout);
 }
 
-pg_noreturn static void
-refuse_late(void)
+/* Milliseconds that are left.  Raises where there are none, or somebody wants us to stop. */
+static long
+check_time(const Remote *remote)
 {
-	REFUSE(ERRCODE_CONNECTION_FAILURE, errmsg("the other server does not answer in time"));
+	long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), remote->deadline);
+
+	CHECK_FOR_INTERRUPTS();
+	if (left <= 0)
+		REFUSE(ERRCODE_CONNECTION_FAILURE, errmsg("the other server does not answer in time"));
+	return left;
 }
 
-/* Raises where the time is over, or somebody wants us to stop. */
 static void
 wait_for_socket(Remote *remote, int events)
 {
@@ -228,15 +242,10 @@ wait_for_socket(Remote *remote, int events)
 
 	do
 	{
-		long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), remote->deadline);
-
-		if (left <= 0)
-			refuse_late();
 		got = WaitLatchOrSocket(MyLatch, events | WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-								PQsocket(remote->conn), left, PG_WAIT_EXTENSION);
+								PQsocket(remote->conn), check_time(remote), PG_WAIT_EXTENSION);
 		if (got & WL_LATCH_SET)
 			ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
 	} while (!(got & events));
 }
 
@@ -315,7 +324,7 @@ start_connecting(const RemotePlace *place, const RemoteUser *user)
 		{"user", user->name}, {"password", buffer_data(user->password)},
 		{"sslmode", remote_is_local(place) ? "disable" : place->sslmode}, {"sslrootcert", place->sslrootcert},
 		{"channel_binding", bound ? "require" : "prefer"},
-		{"passfile", "/dev/null"}, {"sslcert", NO_FILE}, {"sslkey", NO_FILE}, {"gssencmode", "disable"},
+		{"tcp_user_timeout", UNCONFIRMED_TIMEOUT}, {"passfile", "/dev/null"}, {"sslcert", NO_FILE}, {"sslkey", NO_FILE}, {"gssencmode", "disable"},
 		{"client_encoding", "UTF8"}, {"options", options}, {"application_name", "secrets rotation"},
 		{PQlibVersion() >= 160000 ? "require_auth" : NULL, "scram-sha-256"},
 	};
@@ -438,39 +447,68 @@ send_statement(Remote *remote, const char *sql)
 		refuse_lost(remote);
 }
 
+/* NULL: there is none any more. */
 static PGresult *
 get_result(Remote *remote)
 {
-	while (PQisBusy(remote->conn))
+	do
 	{
+		check_time(remote);		/* also for one who answers without end */
+		if (!PQisBusy(remote->conn))
+			return PQgetResult(remote->conn);
 		wait_for_socket(remote, WL_SOCKET_READABLE);
-		if (!PQconsumeInput(remote->conn))
-			refuse_lost(remote);
-	}
-	return PQgetResult(remote->conn);
+	} while (PQconsumeInput(remote->conn));
+	refuse_lost(remote);
 }
 
-/* The primary message alone: what else there is may quote the statement. */
-static void
-check_done(Remote *remote, PGresult *result)
+/* Two ALTER ROLE of one role at once, one of them perhaps our own that was cut off: "tuple concurrently updated". */
+static bool
+has_met_another(const PGresult *result)
 {
-	const char *message;
-	const char *words = NULL;
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 
-	if (result == NULL || PQstatus(remote->conn) == CONNECTION_BAD)
+	return state && strcmp(state, "XX000") == 0;
+}
+
+/* Why it is not done, NULL where it is.  The primary message alone: what else there is may quote the statement. */
+static const char *
+find_fault(const Remote *remote, const PGresult *result)
+{
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+	if (PQresultStatus(result) == PGRES_COMMAND_OK)
+		return NULL;
+	return message ? clean(remote, message, strlen(message)) : "its answer is none";
+}
+
+/*
+ * False: another one was faster, and it may be tried again.  The answer comes
+ * after the commit there, and is read to its end.
+ */
+static bool
+run_statement(Remote *remote, const char *sql, bool is_last_try)
+{
+	PGresult   *result;
+	const char *fault = NULL;
+	bool		met = false;
+
+	begin_waiting(remote, STATEMENT_TIMEOUT);
+	send_statement(remote, sql);
+	while (!fault && (result = get_result(remote)) != NULL)
 	{
+		fault = find_fault(remote, result);
+		met = has_met_another(result);
 		PQclear(result);
+	}
+	if (PQstatus(remote->conn) == CONNECTION_BAD)
 		refuse_lost(remote);
-	}
-	if (PQresultStatus(result) != PGRES_COMMAND_OK)
-	{
-		message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-		words = message ? clean(remote, message, strlen(message)) : "its answer is none";
-	}
-	PQclear(result);
-	if (words)
+	if (fault && (!met || is_last_try))
 		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-			   errmsg("the other server refuses to change the password: %s", words));
+			   errmsg("the other server refuses to change the password: %s", fault));
+	/* An error's end comes after it; what would follow an answer that is none may have no end. */
+	while (met && (result = get_result(remote)) != NULL)
+		PQclear(result);
+	return fault == NULL;
 }
 
 /* What libpq quoted, by the rules of that connection. */
@@ -493,7 +531,6 @@ remote_set_verifier(Remote *remote, const char *role, const char *verifier)
 	append_quoted(remote, &sql, PQescapeIdentifier(remote->conn, role, strlen(role)));
 	appendStringInfoString(&sql, " PASSWORD ");
 	append_quoted(remote, &sql, PQescapeLiteral(remote->conn, verifier, strlen(verifier)));
-	begin_waiting(remote, STATEMENT_TIMEOUT);
-	send_statement(remote, sql.data);
-	check_done(remote, get_result(remote));	/* which comes after the commit there */
+	for (int tries = 1; !run_statement(remote, sql.data, tries == MOST_TRIES); tries++)
+		continue;
 }

@@ -162,8 +162,8 @@ check(Turn *turn, bool scheduling)
 {
 	Oid			function;
 
-	(void) gate_require(PRIV_READ, turn->secret.name);
-	(void) gate_require(PRIV_WRITE, turn->secret.name);
+	(void) turn_require(turn, PRIV_READ);
+	(void) turn_require(turn, PRIV_WRITE);
 	function = find_function(turn, scheduling);
 	buffer_free(new_password(turn));
 	if (scheduling)

@@ -13,22 +13,35 @@
 #include "rotation/options.h"
 #include "rotation/rotator.h"
 
-/* {"kind": ...} and the rest of it; how the secret was made, where the schedule says nothing. */
-static struct varlena *
-options_of(const Rotation *rotation, const Secret *secret)
+typedef struct Recipe
 {
-	if (options_are_empty(rotation->options) && secret->generator)
-		return secret->generator;
-	return rotation->options;
+	char	   *kind;
+	struct varlena *options;
+} Recipe;
+
+/* The schedule's words go first; the kind is a secret's own as long as nobody names another. */
+static Recipe
+find_recipe(const Rotation *rotation, const Secret *secret)
+{
+	Recipe		given;
+	Recipe		own = {.kind = NULL};
+
+	given.options = options_take_text(rotation->options, "kind", &given.kind);
+	if (secret->generator)
+		own.options = options_take_text(secret->generator, "kind", &own.kind);
+	if (own.kind && options_are_empty(rotation->options))
+		return own;
+	if (given.kind == NULL)
+		given.kind = own.kind ? own.kind : "password";
+	return given;
 }
 
 static Generated
 make(const Turn *turn)
 {
-	char	   *kind;
-	struct varlena *rest = options_take_text(options_of(&turn->rotation, &turn->secret), "kind", &kind);
+	Recipe		recipe = find_recipe(&turn->rotation, &turn->secret);
 
-	return kv_make_value(kind ? kind : "password", rest);
+	return kv_make_value(recipe.kind, recipe.options);
 }
 
 /*
@@ -39,7 +52,7 @@ static void
 require_write(const Turn *turn)
 {
 	if (!options_are_empty(turn->rotation.options))
-		(void) gate_require(PRIV_WRITE, turn->secret.name);
+		(void) turn_require(turn, PRIV_WRITE);
 }
 
 /* That the options are good is known when a value was made by them: not from the first rotation at night. */
@@ -64,11 +77,8 @@ rotate(Turn *turn)
 bool
 generate_makes_certificates(const Rotation *rotation, const Secret *secret)
 {
-	char	   *kind = NULL;
-
-	if (strcmp(rotation->rotator, rotator_generate.name) == 0)
-		(void) options_take_text(options_of(rotation, secret), "kind", &kind);
-	return kind && strcmp(kind, "x509") == 0;
+	return strcmp(rotation->rotator, rotator_generate.name) == 0
+		&& strcmp(find_recipe(rotation, secret).kind, "x509") == 0;
 }
 
 const Rotator rotator_generate = {.name = "generate",.check = check,.rotate = rotate};

@@ -23,6 +23,7 @@ typedef struct Turn
 	Secret		secret;			/* inside, propose, finish: locked; in a step: as it is committed */
 	Rotation	rotation;
 	bool		is_step;		/* nothing is locked, however long it takes */
+	bool		is_scheduling;
 	bool		rotates_at_once;	/* scheduling: it is rotated in the same transaction */
 
 	/* What check() finds out for the rest: the roles of this cluster whose passwords it changes. */
@@ -71,6 +72,13 @@ extern bool generate_makes_certificates(const Rotation *rotation, const Secret *
 
 /* 22023 for what is none of ours and no function of the right kind. */
 extern const Rotator *rotator_find(const char *name);
+
+/*
+ * What turn->scheduler, who is the current user, needs on the secret itself:
+ * 42501, in the gate's words when it is scheduled; later in others, since the
+ * one who hears them is another.
+ */
+extern GatePass turn_require(const Turn *turn, Privilege privilege);
 
 /*
  * The value as it is, opened: of the version that is current, or of that one.

@@ -21,6 +21,7 @@
 #include "base/catalog.h"
 #include "base/refuse.h"
 #include "kv/common.h"
+#include "policy/privilege.h"
 #include "policy/role.h"
 #include "rotation/clock.h"
 #include "rotation/run.h"
@@ -65,6 +66,21 @@ become(Oid role)
 	GetUserIdAndSecContext(&caller.role, &caller.context);
 	SetUserIdAndSecContext(role, caller.context | SECURITY_LOCAL_USERID_CHANGE);
 	return caller;
+}
+
+GatePass
+turn_require(const Turn *turn, Privilege privilege)
+{
+	GatePass	pass = gate_ask(privilege, turn->secret.name);
+
+	if (pass.granted)
+		return pass;
+	if (turn->is_scheduling)
+		gate_refuse(&pass);
+	gate_record_refusal(&pass);
+	REFUSE(ERRCODE_INSUFFICIENT_PRIVILEGE,
+		   errmsg("permission denied: who scheduled this rotation lacks a privilege on the secret by now: %s", privilege_name(privilege)),
+		   errhint("Grant it, or have somebody else schedule it: secrets.schedule_rotation()."));
 }
 
 /* ---- when ---- */
@@ -378,7 +394,7 @@ ask(Piece *piece)
 
 	run_find_scheduler(turn);
 	caller = become(OidIsValid(piece->run->actor) ? piece->run->actor : turn->scheduler);
-	turn->pass = gate_require(PRIV_ROTATE, turn->secret.name);
+	turn->pass = OidIsValid(piece->run->actor) ? gate_require(PRIV_ROTATE, turn->secret.name) : turn_require(turn, PRIV_ROTATE);
 	gate_begin_change();
 	piece->rotator = rotator_find(turn->rotation.rotator);
 	return caller;

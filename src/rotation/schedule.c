@@ -8,10 +8,12 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/json.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "audit/audit.h"
 #include "base/catalog.h"
 #include "base/refuse.h"
 #include "kv/common.h"
@@ -99,11 +101,31 @@ read_request(const ScheduleRequest *request)
 	return rotation;
 }
 
+/* Also where nothing is another but the time: it can be put off so. */
+static void
+record_change(const Turn *turn)
+{
+	AuditRecord record = {
+		.action = ACTION_CONFIG,.outcome = OUTCOME_ALLOWED,.role = turn->pass.role,.name = turn->secret.name,
+		.id = &turn->secret.id
+	};
+	StringInfoData detail;
+
+	initStringInfo(&detail);
+	appendStringInfoString(&detail, "{\"rotation\": \"scheduled\", \"schedule\": ");
+	escape_json(&detail, turn->rotation.schedule);
+	appendStringInfoString(&detail, ", \"rotator\": ");
+	escape_json(&detail, turn->rotation.rotator);
+	appendStringInfoChar(&detail, '}');
+	record.detail = detail.data;
+	audit_record_change(&record);
+}
+
 TimestampTz
 rotation_schedule(const ScheduleRequest *request)
 {
 	const Rotator *rotator = rotator_find(request->rotator);
-	Turn		turn = {.scheduler = GetUserId(),.rotates_at_once = request->rotate_now};
+	Turn		turn = {.scheduler = GetUserId(),.is_scheduling = true,.rotates_at_once = request->rotate_now};
 	Rotation	before;
 	bool		had;
 
@@ -123,7 +145,10 @@ rotation_schedule(const ScheduleRequest *request)
 	if (had && before.pending_version != turn.rotation.pending_version)
 		run_drop_candidate(&turn.secret, &before);
 	if (had)
+	{
 		rotation_update(&turn.rotation);
+		record_change(&turn);
+	}
 	else
 		rotation_insert(&turn.rotation);
 	if (request->rotate_now)

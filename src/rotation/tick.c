@@ -202,9 +202,9 @@ purge(void *arg)
 	audit_set_via(VIA_SCHEDULER);
 	if (!store_lock_by_id(&by_id->id, false, &secret) || secret.deleted_at == NEVER || secret.purge_after > by_id->now)
 		return;
+	store_purge(&secret);
 	if (kv_watcher.purged)
 		kv_watcher.purged(&secret);
-	store_purge(&secret);
 	notify_watchers(&secret, secret.current_version, "purge");
 	by_id->done = true;
 }

@@ -34,7 +34,7 @@ sub make_due
 	my ($node, $db, $name, $seconds) = @_;
 	my $at = sprintf q{clock_timestamp() + '%d seconds'}, $seconds || 0;
 
-	value($node, "UPDATE secrets_catalog.rotation SET due_at = $at, next_at = $at WHERE secret_id = (SELECT id FROM secrets.secrets WHERE name = '$name')", $db);
+	value($node, "UPDATE secrets_catalog.rotation SET due_at = $at, next_at = $at WHERE secret_id = (SELECT id FROM secrets_catalog.secret WHERE name = '$name')", $db);
 	return;
 }
 
@@ -45,6 +45,7 @@ sub wait_for_tick { my ($condition, $what) = @_; return wait_for(sub { usleep(30
 sub wait_for_version { my ($node, $db, $name, $version) = @_; return wait_for_tick(sub { version($node, $db, $name) >= $version }, "version $version of $name in $db"); }
 
 sub scheduler { my ($node, $db) = @_; return value($node, q{SELECT coalesce(scheduler_job::text, 'none'), scheduler_last IS NOT NULL FROM secrets.status()}, $db); }
+sub job_shown { return (split /\|/, scheduler(@_))[0]; }
 sub jobs { my ($node) = @_; return value($node, q{SELECT jobname, schedule, command, database, username = current_user, active FROM cron.job ORDER BY jobname}, 'app'); }
 
 # What is refused quotes nothing of what was given.
@@ -125,7 +126,7 @@ END
 value($clock, q{INSERT INTO cron.job SELECT 7, '* * * * *', 'CALL secrets.tick()', 'localhost', 5432, 'app', current_user, true, 'secrets'}, 'app');
 refused($clock, 'SELECT secrets.enable_scheduler()', '55000', qr/HINT:  CREATE EXTENSION pg_cron/, 'a schema that is not its own', db => 'app');
 is(run_sql($clock, 'SELECT secrets.disable_scheduler()', db => 'app')->{state}, '', 'nor is its job disabled');
-is(scheduler($clock, 'app'), 'none|f', 'nor shown');
+is(job_shown($clock, 'app'), 'none', 'nor shown');
 is(value($clock, 'SELECT count(*) FROM cron.caught', 'app'), 0, 'nothing of it is called');
 value($clock, 'DROP SCHEMA cron CASCADE', 'app');
 refused($clock, 'SELECT secrets.enable_scheduler()', '55000', qr/HINT:  CREATE EXTENSION pg_cron/, 'not created yet', db => 'app');
@@ -144,7 +145,9 @@ value($clock, q{SELECT secrets.grant('operate', '**', 'ops')}, 'app');
 my $made = run_sql($clock, 'SELECT secrets.enable_scheduler()', db => 'app', params => [ '-U', 'ops' ]);
 like($made->{out}, qr/^\d+$/, 'with operate: the number of the job') or diag($made->{err});
 is(jobs($clock), 'secrets|* * * * *|CALL secrets.tick()|app|t|t', "the job, the owner's");
-is(scheduler($clock, 'app'), "$made->{out}|f", 'status shows it');
+is(job_shown($clock, 'app'), $made->{out}, 'status shows it');
+value($clock, 'CREATE ROLE monitor LOGIN; GRANT pg_monitor TO monitor');
+is(run_sql($clock, 'SELECT scheduler_job FROM secrets.status()', db => 'app', params => [ '-U', 'monitor' ])->{out}, $made->{out}, 'to pg_monitor too');
 is(value($clock, "SELECT secrets.enable_scheduler('0 * * * *')", 'app'), $made->{out}, 'another operator gives it another schedule');
 is(jobs($clock), 'secrets|0 * * * *|CALL secrets.tick()|app|t|t', 'it is the same job');
 
@@ -168,9 +171,9 @@ unlike(log_since($clock), qr/hunter2/, 'what was refused is not in the log');
 # ---- off and on ----
 
 value($clock, "SELECT cron.alter_job($made->{out}, active => false)", 'app');
-is(scheduler($clock, 'app'), 'none|f', 'a job that was switched off is none');
+is(job_shown($clock, 'app'), 'none', 'a job that was switched off is none');
 value($clock, 'SELECT secrets.enable_scheduler()', 'app');
-like(scheduler($clock, 'app'), qr/^\d+\|f$/, 'enabled again, it is on again');
+like(job_shown($clock, 'app'), qr/^\d+$/, 'enabled again, it is on again');
 value($clock, q{UPDATE cron.job SET nodename = 'elsewhere.invalid', nodeport = 1, database = 'shop' WHERE jobname = 'secrets'}, 'app');
 value($clock, 'SELECT secrets.enable_scheduler()', 'app');
 is(value($clock, q{SELECT nodename = current_setting('cron.host'), nodeport = current_setting('port')::int, database FROM cron.job}, 'app'), 't|t|app', "another server's job is made anew");
@@ -199,14 +202,14 @@ value($clock, sprintf($give, 'keeper'), 'app');
 refused($clock, 'SELECT secrets.enable_scheduler()', '55000', qr/HINT:  ALTER ROLE keeper LOGIN/, 'an owner who cannot log in', db => 'app');
 value($clock, 'ALTER ROLE keeper LOGIN');
 refused($clock, 'SELECT secrets.enable_scheduler()', '42501', qr/HINT:  GRANT USAGE ON SCHEMA cron TO keeper/, 'an owner who may not use pg_cron', db => 'app');
-is(scheduler($clock, 'app'), 'none|f', 'status works for him');
+is(job_shown($clock, 'app'), 'none', 'status works for him');
 value($clock, sprintf($give, $owner), 'app');
 value($clock, 'REVOKE USAGE ON SCHEMA secrets_catalog FROM keeper', 'app');
 
 # And one whom the rules are for too.
 configure($clock, 'secrets.superuser_bypass = off', 'reload');
 wait_for(sub { value($clock, 'SHOW secrets.superuser_bypass') eq 'off' }, 'reload of secrets.superuser_bypass');
-my $warned = run_sql($clock, 'SELECT secrets.enable_scheduler()', db => 'app', params => [ '-U', 'ops' ]);
+my $warned = run_sql($clock, q{SELECT secrets.enable_scheduler('0 0 1 1 *')}, db => 'app', params => [ '-U', 'ops' ]);
 like($warned->{err}, qr/WARNING:.*will be refused to the job.*HINT:  SELECT secrets\.grant\('operate', '\*\*', '\Q$owner\E'\)/s, 'an owner who may not operate: a warning');
 refused($clock, 'CALL secrets.tick()', '42501', qr/./, 'as it says', db => 'app');
 configure($clock, 'secrets.superuser_bypass = on', 'reload');
@@ -220,7 +223,7 @@ value($clock, "SELECT secrets.enable_scheduler('$every')", 'app');
 my $schedule = hinted($clock, "SELECT secrets.enable_scheduler('$every')", 'shop', 'enable');
 is($schedule, "SELECT cron.schedule_in_database('secrets in shop', '$every', 'CALL secrets.tick()', 'shop');", 'the statement');
 value($clock, $schedule, 'app');
-is(scheduler($clock, 'shop'), 'none|f', 'not to be seen from there');
+is(job_shown($clock, 'shop'), 'none', 'not to be seen from there');
 value($clock, q{CREATE DATABASE "it's ""odd"" \ here"});
 value($clock, 'CREATE EXTENSION secrets', q{it's "odd" \ here});
 value($clock, hinted($clock, "SELECT secrets.enable_scheduler('$every')", q{it's "odd" \ here}, 'an odd name'), 'app');
@@ -238,12 +241,12 @@ is(value($clock, 'SELECT jobname FROM cron.job', 'app'), 'secrets', 'its hint ta
 
 # ---- sealed ----
 
-make_due($clock, 'app', 'app/db');
 value($clock, 'SELECT secrets.seal()', 'app');
+make_due($clock, 'app', 'app/db');
 my $runs = q{SELECT count(*) FROM cron.job_run_details WHERE status = 'succeeded' AND start_time > '%s'};
 my $since = value($clock, 'SELECT clock_timestamp()');
 is(run_sql($clock, 'CALL secrets.tick()', db => 'app')->{state}, '', 'sealed: a tick does not fail');
-like(scheduler($clock, 'app'), qr/^\d+\|t$/, 'sealed: status shows the scheduler');
+like(scheduler($clock, 'app'), qr/^\d+\|t$/, 'sealed: status shows it');
 refused($clock, "SELECT secrets.$_", '58000', qr/sealed/, "sealed: $_", db => 'app') foreach 'enable_scheduler()', 'disable_scheduler()';
 if ($in_seconds)
 {
