@@ -118,7 +118,12 @@ INSERT INTO gate_test.verb (verb, needs, call) VALUES
 	('add_root_key', '', $$secrets.add_root_key('file:/no/such/file')$$), ('drop_root_key', '', $$secrets.drop_root_key('0000000000000000')$$),
 	('audit_log', 'audit', $$(SELECT nullif(count(*), 0) FROM secrets.audit_log WHERE name = 'g/gone')$$), ('verify_audit', '', $$(SELECT count(*) FROM secrets.verify_audit())$$),
 	('audit_head', '', $$left(secrets.audit_head(), 12)$$), ('export_audit', '', $$(SELECT nullif(count(*), 0) FROM secrets.export_audit())$$),
-	('receive_audit', '', $$secrets.receive_audit('\x00')$$);
+	('receive_audit', '', $$secrets.receive_audit('\x00')$$),
+	('schedule_rotation', 'rotate', $$secrets.schedule_rotation($1[1], '1 day')$$), ('schedule_rotation now', 'rotate', $$secrets.schedule_rotation($1[1], '1 day', rotate_now => true)$$), ('unschedule_rotation', 'rotate', $$secrets.unschedule_rotation($1[1])$$),
+	('rotate', 'rotate', $$secrets.rotate($1[1])$$), ('rotate_all', 'rotate', $$nullif(secrets.rotate_all($1[1]), 0)$$), ('rotate_all **', 'rotate', $$nullif(secrets.rotate_all('**'), 0)$$), ('adopt', 'operate', $$secrets.adopt($1[1])$$),
+	('rotations', 'list', $$(SELECT nullif(count(*), 0) FROM secrets.rotations WHERE name = $1[1])$$), ('overdue', 'list', $$(SELECT nullif(count(*), 0) FROM secrets.overdue())$$), ('expiring', 'list', $$(SELECT nullif(count(*), 0) FROM secrets.expiring('2 days'))$$),
+	-- without pg_cron in this database; who may hears so
+	('enable_scheduler', '', $$secrets.enable_scheduler()$$), ('disable_scheduler', 'operate', $$secrets.disable_scheduler()$$);
 -- No function is forgotten.
 SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'secrets'::regnamespace AND p.prokind = 'f' AND NOT EXISTS (SELECT FROM gate_test.verb v WHERE v.call ~ ('secrets\.' || p.proname || '\(')) ORDER BY 1;
 CREATE FUNCTION gate_test.inbox(name text) RETURNS void LANGUAGE plpgsql AS $$BEGIN INSERT INTO secrets.inbox (name, value) VALUES (name, 'v'); END$$;
@@ -129,6 +134,8 @@ CREATE TABLE gate_test.privilege AS SELECT * FROM unnest('{list,read,write,rotat
 DO $$DECLARE p text; BEGIN FOR p IN SELECT privilege FROM gate_test.privilege LOOP EXECUTE 'CREATE ROLE gate_' || p; END LOOP; END$$;
 SELECT count(secrets.grant(privilege, CASE privilege WHEN 'operate' THEN '**' ELSE 'g/**' END, 'gate_' || privilege)) FROM gate_test.privilege;
 SELECT secrets.put('g/a', '{"a": "canary"}'), secrets.put('g/a', '{"a": "canary 2"}'), secrets.put('g/gone', 'canary'), secrets.delete('g/gone') > now(), secrets.deny('grant', 'g/a', 'gate_other') IS NOT NULL;
+SELECT secrets.schedule_rotation('g/a', '1 day') > now(), secrets.alter('g/a', expires_at => now() + interval '1 day');
+UPDATE secrets_catalog.rotation SET due_at = now() - interval '1 minute', next_at = now() - interval '1 minute';
 
 -- The outcome as that role: a SQLSTATE, "nothing" (no rows, no answer), or "ok"; and then it never was.
 CREATE FUNCTION pg_temp.outcome(who text, call text, name text, read_only bool = false) RETURNS text LANGUAGE plpgsql AS $$
@@ -168,8 +175,12 @@ SELECT secrets.revoke('audit', '**', 'gate_other');
 \set VERBOSITY sqlstate
 SET ROLE gate_operate;
 CALL secrets.rekey();
+CALL secrets.tick(max_time => '0');
+CALL secrets.rotate_now('g/a');
 SET ROLE gate_audit;
 CALL secrets.rekey();
+CALL secrets.tick(max_time => '0');
+CALL secrets.rotate_now('g/a');
 RESET ROLE;
 \set VERBOSITY default
 -- Root keys are for superusers, who need no rule.

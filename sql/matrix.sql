@@ -59,7 +59,10 @@ UPDATE secrets_catalog.rule SET grantee_oid = 'matrix_recreated'::regrole WHERE 
 CREATE ROLE matrix_other;
 SELECT count(secrets.grant('read', 'm/blue', 'matrix_other')), count(secrets.deny('write', 'm/blue', 'matrix_other'));
 -- Something to call with: two versions, a stage, and a deleted secret.
-SELECT secrets.put('m/blue', '{"blue": "canary"}'), secrets.put('m/blue', '{"blue": "canary"}'), secrets.label('m/blue', 'blue', 1), secrets.put('m/gone', 'canary'), secrets.delete('m/gone') > now();
+SELECT secrets.put('m/blue', '{"blue": "canary"}'), secrets.put('m/blue', '{"blue": "canary"}'), secrets.label('m/blue', 'blue', 1), secrets.schedule_rotation('m/blue', '1 day') > now(), secrets.put('m/gone', 'canary'), secrets.delete('m/gone') > now();
+-- Which will have ended soon, and is to be rotated.
+SELECT secrets.alter('m/blue', expires_at => now() + interval '1 day');
+UPDATE secrets_catalog.rotation SET due_at = now(), next_at = now();
 
 CREATE SCHEMA matrix;
 GRANT USAGE ON SCHEMA matrix TO PUBLIC;
@@ -84,6 +87,7 @@ CREATE FUNCTION matrix.argument(p pg_proc, n int) RETURNS text LANGUAGE sql AS $
 		WHEN 'grantee' THEN 'matrix_other'
 		WHEN 'stage' THEN 'blue'
 		WHEN 'source' THEN 'file:/no/such/file'
+		WHEN 'schedule' THEN 'manual'
 		WHEN 'id' THEN '0000000000000000'
 		ELSE CASE p.proargtypes[n]
 			WHEN 'text'::regtype THEN '{"blue": "green"}' WHEN 'jsonb'::regtype THEN '{"blue": "green"}' WHEN 'bytea'::regtype THEN 'x'
@@ -254,7 +258,7 @@ SHOW secrets.superuser_bypass;
 
 -- What came back.  "none": no rows, and no error; "no": the answer is no.
 SELECT string_agg(n || ' ' || title, ', ' ORDER BY n) FROM matrix.shape;
-SELECT rpad(c.title, 18) || rpad(e.context, 9) || string_agg(rpad(e.state, 5), ' ' ORDER BY s.n)
+SELECT rpad(c.title, 20) || rpad(e.context, 9) || string_agg(rpad(e.state, 5), ' ' ORDER BY s.n)
 	FROM matrix.cell e JOIN matrix.call c USING (call) JOIN matrix.shape s ON s.title = e.shape
 	GROUP BY c.n, c.title, e.context ORDER BY c.n, array_position('{plain,set role,definer,trigger,worker,analyze}'::text[], e.context);
 -- Of which: all are there; never an error of ours or the server's own, never the value in a refusal.

@@ -85,15 +85,18 @@ CREATE FUNCTION pg_temp.least_call(p pg_proc) RETURNS text LANGUAGE sql AS $$
 	SELECT format('%s(%s)', p.oid::regproc, (
 		SELECT string_agg(format('%s => %s', p.proargnames[n + 1], CASE WHEN p.proargnames[n + 1] ~ '^privilege' THEN quote_literal('read') ELSE CASE p.proargtypes[n]
 			WHEN 'text'::regtype THEN quote_literal('blue') WHEN 'text[]'::regtype THEN quote_literal('{blue}') WHEN 'jsonb'::regtype THEN quote_literal('{}')
-			WHEN 'bytea'::regtype THEN quote_literal('x') ELSE '1' END END || '::' || format_type(p.proargtypes[n], NULL)), ', ' ORDER BY n)
+			WHEN 'bytea'::regtype THEN quote_literal('x') WHEN 'interval'::regtype THEN quote_literal('2 days') ELSE '1' END END || '::' || format_type(p.proargtypes[n], NULL)), ', ' ORDER BY n)
 		FROM generate_series(0, p.pronargs - p.pronargdefaults - 1) n))
 $$;
 SELECT p.oid::regprocedure, pg_temp.state('(SELECT count(*) FROM ' || pg_temp.least_call(p) || ')') FROM pg_proc p
 	WHERE p.pronamespace = 'secrets'::regnamespace AND p.prokind = 'f' AND p.proname NOT IN ('status', 'check', 'seal', 'unseal') ORDER BY p.proname COLLATE "C", p.oid::regprocedure::text COLLATE "C";
-SELECT v, pg_temp.run('SELECT * FROM secrets.' || v) FROM unnest(ARRAY['secrets', 'versions', 'deleted', 'root_keys', 'audit_log']) v;
+SELECT v, pg_temp.run('SELECT * FROM secrets.' || v) FROM unnest(ARRAY['secrets', 'versions', 'deleted', 'root_keys', 'rotations', 'audit_log']) v;
 SELECT pg_temp.run($$INSERT INTO secrets.inbox (name, value) VALUES ('op/x', 'canary')$$);
 \set VERBOSITY sqlstate
 CALL secrets.rekey();
+CALL secrets.rotate_now('op/a');
+-- The clock ticks on, and that is no error.
+CALL secrets.tick();
 \set VERBOSITY default
 -- Sealing twice is sealing; the table can still be dumped, for it moves sealed values only.
 SELECT secrets.seal();

@@ -9,7 +9,7 @@
 \i :helpers
 \set ECHO all
 
-SELECT secrets.put('blue', '{"blue": "canary"}'), secrets.put('blue', '{"blue": "canary"}'), secrets.label('blue', 'blue', 1);
+SELECT secrets.put('blue', '{"blue": "canary"}'), secrets.put('blue', '{"blue": "canary"}'), secrets.label('blue', 'blue', 1), secrets.schedule_rotation('blue', '1 day') > now();
 SELECT secrets.put('gone', 'canary'), secrets.delete('gone') > now();
 CREATE ROLE stranger;
 CREATE ROLE stranger_data IN ROLE pg_read_all_data, pg_write_all_data;
@@ -18,7 +18,8 @@ CREATE ROLE stranger_monitor IN ROLE pg_monitor;
 -- The least that a function takes; "blue" is a name, a pattern, a field and a stage.
 CREATE FUNCTION pg_temp.argument(name text, type oid) RETURNS text LANGUAGE sql AS $$
 	SELECT CASE
-		WHEN name IN ('privilege', 'privileges') THEN quote_literal('read') WHEN name = 'grantee' THEN quote_literal('stranger')
+		WHEN name IN ('privilege', 'privileges') THEN quote_literal('read') WHEN name = 'grantee' THEN quote_literal('stranger') WHEN name = 'schedule' THEN quote_literal('manual')
+		WHEN type = 'interval'::regtype THEN quote_literal('2 days')
 		WHEN type = 'text'::regtype THEN quote_literal('blue') WHEN type = 'text[]'::regtype THEN quote_literal('{blue}') WHEN type = 'jsonb'::regtype THEN quote_literal('{}')
 		WHEN type = 'bytea'::regtype THEN quote_literal('x') ELSE '1' END || '::' || format_type(type, NULL)
 $$;
@@ -105,14 +106,21 @@ SET ROLE stranger_monitor;
 SELECT pg_temp.call_all();
 RESET ROLE;
 
--- The procedure, which must not be in a transaction block.
+-- The procedures, which must not be in a transaction block.
 \set VERBOSITY sqlstate
+SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'secrets'::regnamespace AND p.prokind = 'p' ORDER BY 1;
 SET ROLE stranger;
 CALL secrets.rekey();
+CALL secrets.rotate_now('blue');
+CALL secrets.tick();
 SET ROLE stranger_data;
 CALL secrets.rekey();
+CALL secrets.rotate_now('blue');
+CALL secrets.tick();
 SET ROLE stranger_monitor;
 CALL secrets.rekey();
+CALL secrets.rotate_now('blue');
+CALL secrets.tick();
 RESET ROLE;
 \set VERBOSITY default
 
@@ -140,6 +148,8 @@ SET ROLE stranger_monitor;
 SELECT pg_temp.call_all();
 \set VERBOSITY sqlstate
 CALL secrets.rekey();
+CALL secrets.rotate_now('blue');
+CALL secrets.tick();
 \set VERBOSITY default
 -- The internal functions say no more than anybody knows.
 SELECT p.oid::regprocedure, pg_temp.state(format('(SELECT count(f) || %L || coalesce(min(f::text), %L) FROM %s(%s) f)', ' ', 'NULL', p.oid::regproc,
@@ -163,7 +173,7 @@ DELETE FROM secrets_catalog.stage;
 DELETE FROM secrets_catalog.secret;
 SELECT count(secrets.grant('read', 'blue', 'stranger_data'));
 SET ROLE stranger;
-SELECT t, pg_temp.run('TRUNCATE secrets_catalog.' || t) FROM unnest('{rule,home,master_key,audit_event,audit_digest,audit_origin,last_read}'::text[]) t;
+SELECT t, pg_temp.run('TRUNCATE secrets_catalog.' || t) FROM unnest('{rule,home,master_key,audit_event,audit_digest,audit_origin,last_read,rotation,tick}'::text[]) t;
 RESET ROLE;
 ROLLBACK;
 REVOKE ALL ON ALL TABLES IN SCHEMA secrets_catalog FROM stranger;
@@ -197,7 +207,7 @@ BEGIN
 	END LOOP;
 END $$;
 SET ROLE stranger_data;
-SELECT v, pg_temp.explained('SELECT * FROM secrets.' || v) FROM unnest('{secrets,versions,deleted,root_keys,audit_log}'::text[]) v;
+SELECT v, pg_temp.explained('SELECT * FROM secrets.' || v) FROM unnest('{secrets,versions,deleted,root_keys,rotations,audit_log}'::text[]) v;
 SELECT pg_temp.explained($$SELECT * FROM secrets.secrets WHERE name = 'blue'$$);
 RESET ROLE;
 
@@ -228,7 +238,7 @@ SELECT count(secrets.grant('all, grant, destroy, audit', 'dev/**', r)) FROM unne
 SELECT count(secrets.grant('all, grant, destroy, audit', '**', 'stranger_denied')), count(secrets.deny('all', 'prod/**', 'stranger_denied')),
 	count(secrets.grant('all, grant, destroy, audit', 'prod/**', 'stranger_tomorrow', valid_from => now() + interval '1 day')),
 	count(secrets.grant('all, grant, destroy, audit', 'prod/**', 'stranger_far', network => '203.0.113.0/24'));
-SELECT secrets.put('prod/here', '{"blue": "canary"}'), secrets.put('prod/here', '{"blue": "canary"}'), secrets.label('prod/here', 'blue', 1), secrets.put('prod/off', 'canary'), secrets.disable('prod/off'),
+SELECT secrets.put('prod/here', '{"blue": "canary"}'), secrets.put('prod/here', '{"blue": "canary"}'), secrets.label('prod/here', 'blue', 1), secrets.schedule_rotation('prod/here', '1 day') > now(), secrets.put('prod/off', 'canary'), secrets.disable('prod/off'),
 	secrets.put('prod/gone', 'canary'), secrets.delete('prod/gone') > now(), secrets.put('dev/a', '{"blue": "canary"}'), secrets.put('dev/gone', 'canary'), secrets.delete('dev/gone') > now();
 -- Each function that takes a name: of one there, a disabled one, a deleted one and none.
 CREATE TABLE public.name_calls AS

@@ -502,6 +502,12 @@ keyring_unseal(const GatePass *pass, char **why)
 	return ok;
 }
 
+bool
+keyring_is_preloaded(void)
+{
+	return page_state() != PAGE_ABSENT;
+}
+
 void
 keyring_get_status(KeyringStatus *status)
 {

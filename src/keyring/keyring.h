@@ -76,6 +76,9 @@ extern bool keyring_mac(const AuditKey *key, const void *data, Size len, uint8_t
 /* Whether there is a root key in memory; raises nothing. */
 extern bool keyring_is_open(void);
 
+/* False: the library was not preloaded, and no key will ever be. */
+extern bool keyring_is_preloaded(void);
+
 /* A new master key, which seals from this transaction's commit on.  Returns its version. */
 extern int64 keyring_rotate(const GatePass *pass);
 

@@ -138,7 +138,7 @@ static const char *
 clean(const Remote *remote, const char *from, Size len)
 {
 	char	   *words = pnstrdup(from, Min(len, CLEAN_MOST_TEXT - 1));
-	CleanValue	password = {buffer_data(remote->user->password), buffer_len(remote->user->password), false};
+	CleanValue	password = {buffer_data(remote->user->password), buffer_len(remote->user->password), true};
 
 	if (!clean_text(words, &password, 1))
 		return "it repeats the password";

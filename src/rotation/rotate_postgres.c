@@ -11,7 +11,8 @@
  * the candidate, then all was.
  *
  * A password is sent to no place that its readers have not chosen.  Who schedules
- * needs read on the secret, and on the admin's.  Of what a value says of the
+ * needs read on the secret, and on the admin's; and write, since who chooses the
+ * server chooses what becomes of the value.  Of what a value says of the
  * place, which whoever may write it can change, the host and the port are
  * believed only where the server must prove itself (remote_is_bound()).
  *
@@ -268,6 +269,26 @@ there(const char *name)
 
 /* ---- before ---- */
 
+/* Later in other words than the gate's, as turn_require(). */
+static void
+require_admin(const Turn *turn, const char *name)
+{
+	GatePass	pass;
+
+	if (turn->is_scheduling)
+	{
+		(void) require(PRIV_READ, name);
+		return;
+	}
+	pass = gate_ask(PRIV_READ, name);
+	if (pass.granted)
+		return;
+	gate_record_refusal(&pass);
+	REFUSE(ERRCODE_INSUFFICIENT_PRIVILEGE,
+		   errmsg("permission denied: who scheduled this rotation may not read the admin's secret by now"),
+		   errhint("Grant it, or have somebody else schedule it: secrets.schedule_rotation()."));
+}
+
 static void
 check(Turn *turn, bool scheduling)
 {
@@ -275,9 +296,10 @@ check(Turn *turn, bool scheduling)
 	Plain		value;
 	Job			job;
 
-	(void) require(PRIV_READ, turn->secret.name);
+	(void) turn_require(turn, PRIV_READ);
+	(void) turn_require(turn, PRIV_WRITE);
 	if (options.admin)
-		(void) require(PRIV_READ, options.admin);
+		require_admin(turn, options.admin);
 	if (!scheduling)
 		return;
 	value = turn_open(turn, NO_VERSION);
@@ -335,7 +357,7 @@ set_as_admin(const Job *job)
 static Credential
 read_current(const Turn *turn)
 {
-	GatePass	pass = require(PRIV_READ, turn->secret.name);
+	GatePass	pass = turn_require(turn, PRIV_READ);
 	Plain		value = turn_open(turn, NO_VERSION);
 	Credential	credential;
 

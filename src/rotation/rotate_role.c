@@ -11,8 +11,10 @@
 #include "catalog/pg_authid.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/json.h"
 #include "utils/timestamp.h"
 
+#include "audit/audit.h"
 #include "base/options.h"
 #include "base/refuse.h"
 #include "policy/role.h"
@@ -126,6 +128,25 @@ find_roles(Turn *turn)
 
 /* ---- scheduling: are the two in step? ---- */
 
+/* A role's password changes: that is on record, too. */
+static void
+adopt_password(const Turn *turn, Oid role, SecretBuffer *password)
+{
+	AuditRecord record = {
+		.action = ACTION_CONFIG,.outcome = OUTCOME_ALLOWED,.role = turn->pass.role,.name = turn->secret.name,
+		.id = &turn->secret.id,.version = turn->secret.current_version
+	};
+	StringInfoData detail;
+
+	local_set_password(role, password);
+	initStringInfo(&detail);
+	appendStringInfoString(&detail, "{\"rotation\": \"password adopted\", \"role\": ");
+	escape_json(&detail, GetUserNameFromId(role, false));
+	appendStringInfoChar(&detail, '}');
+	record.detail = detail.data;
+	audit_record_change(&record);
+}
+
 static void
 check_in_step(Turn *turn, Oid role, SecretBuffer *password, bool adopt)
 {
@@ -135,7 +156,7 @@ check_in_step(Turn *turn, Oid role, SecretBuffer *password, bool adopt)
 	if (turn->rotates_at_once || local_verifies(role, password))
 		return;
 	if (adopt)
-		local_set_password(role, password);
+		adopt_password(turn, role, password);
 	else
 		ereport(WARNING,
 				(errmsg("the stored password is not that of role \"%s\"", GetUserNameFromId(role, false)),
@@ -199,6 +220,7 @@ give_password(Turn *turn, const Plain *old, Oid role, const RoleOptions *options
 		char		tag[NAMEDATALEN];
 
 		turn->rotation.terminate_at = GetCurrentTimestamp() + delay;
+		turn->rotation.terminate_before = NEVER;
 		turn->rotation.terminate_role = role_read_tag(role, tag) ? pstrdup(tag) : NULL;
 	}
 	return made;
@@ -219,12 +241,20 @@ const Rotator rotator_role = {.name = "role",.check = check_role,.rotate = rotat
 
 /* ---- a pair ---- */
 
+/* As it is called, or was when it was scheduled: a rename does not reach into the value. */
+static bool
+is_called(const Turn *turn, int i, const char *name)
+{
+	return name && (strcmp(name, GetUserNameFromId(turn->roles[i], false)) == 0
+					|| strcmp(name, list_nth(turn->rotation.roles, i)) == 0);
+}
+
 /* Which of the two the value names; 55000 where neither. */
 static int
 find_in_use(const Turn *turn, const Credential *credential)
 {
 	for (int i = 0; i < 2; i++)
-		if (credential->username && strcmp(credential->username, GetUserNameFromId(turn->roles[i], false)) == 0)
+		if (is_called(turn, i, credential->username))
 			return i;
 	REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 		   errmsg("the secret's username is neither of the two roles"),

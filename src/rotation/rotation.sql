@@ -22,6 +22,7 @@ CREATE TABLE secrets_catalog.rotation (
 	last_error pg_catalog.text,
 	pending_version pg_catalog.int8,
 	terminate_at pg_catalog.timestamptz,
+	terminate_before pg_catalog.timestamptz,
 	terminate_role pg_catalog.text COLLATE "C",
 	scheduled_by pg_catalog.text COLLATE "C" NOT NULL,
 	scheduled_tag pg_catalog.text COLLATE "C" NOT NULL,

@@ -30,7 +30,7 @@ enum
 	ROTATION_SECRET_ID = 1, ROTATION_SCHEDULE, ROTATION_TIMEZONE, ROTATION_START_WITHIN, ROTATION_JITTER,
 	ROTATION_ROTATOR, ROTATION_OPTIONS, ROTATION_DUE_AT, ROTATION_NEXT_AT, ROTATION_COUNTED_AT, ROTATION_LAST_AT,
 	ROTATION_LAST_STATUS, ROTATION_FAILURES, ROTATION_LAST_ERROR, ROTATION_PENDING_VERSION,
-	ROTATION_TERMINATE_AT, ROTATION_TERMINATE_ROLE, ROTATION_SCHEDULED_BY, ROTATION_SCHEDULED_TAG,
+	ROTATION_TERMINATE_AT, ROTATION_TERMINATE_BEFORE, ROTATION_TERMINATE_ROLE, ROTATION_SCHEDULED_BY, ROTATION_SCHEDULED_TAG,
 	ROTATION_ROLES, ROTATION_ROLE_TAGS, ROTATION_SYSTEM_IDENTIFIER, ROTATION_DATABASE_OID,
 	ROTATION_COLUMNS = ROTATION_DATABASE_OID
 };
@@ -96,6 +96,7 @@ decode(HeapTuple tuple, TupleDesc desc, Rotation *rotation)
 		.last_error = get_text(&row, ROTATION_LAST_ERROR),
 		.pending_version = row.nulls[ROTATION_PENDING_VERSION - 1] ? NO_VERSION : DatumGetInt64(row.values[ROTATION_PENDING_VERSION - 1]),
 		.terminate_at = get_time(&row, ROTATION_TERMINATE_AT),
+		.terminate_before = get_time(&row, ROTATION_TERMINATE_BEFORE),
 		.terminate_role = get_text(&row, ROTATION_TERMINATE_ROLE),
 		.scheduled_by = get_text(&row, ROTATION_SCHEDULED_BY),
 		.scheduled_tag = get_text(&row, ROTATION_SCHEDULED_TAG),
@@ -216,6 +217,7 @@ encode(const Rotation *rotation, Row *row)
 	set_text(row, ROTATION_LAST_ERROR, rotation->last_error);
 	set(row, ROTATION_PENDING_VERSION, Int64GetDatum(rotation->pending_version), rotation->pending_version == NO_VERSION);
 	set_time(row, ROTATION_TERMINATE_AT, rotation->terminate_at);
+	set_time(row, ROTATION_TERMINATE_BEFORE, rotation->terminate_before);
 	set_text(row, ROTATION_TERMINATE_ROLE, rotation->terminate_role);
 	set_text(row, ROTATION_SCHEDULED_BY, rotation->scheduled_by);
 	set_text(row, ROTATION_SCHEDULED_TAG, rotation->scheduled_tag);
@@ -251,7 +253,7 @@ run(Statement *statement, Datum *values, const char *nulls, int max_rows, row_ta
 
 #define ROTATION_TYPES \
 	{UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, \
-	 TIMESTAMPTZOID, TEXTOID, INT4OID, TEXTOID, INT8OID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, \
+	 TIMESTAMPTZOID, TEXTOID, INT4OID, TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, \
 	 TEXTARRAYOID, TEXTARRAYOID, INT8OID, OIDOID}
 
 static void
@@ -271,7 +273,7 @@ rotation_insert(const Rotation *rotation)
 {
 	static Statement statement = STATEMENT(
 		"INSERT INTO secrets_catalog.rotation VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, "
-		"$15, $16, $17, $18, $19, $20, $21, $22, $23)", ROTATION_COLUMNS, ROTATION_TYPES);
+		"$15, $16, $17, $18, $19, $20, $21, $22, $23, $24)", ROTATION_COLUMNS, ROTATION_TYPES);
 
 	write_row(&statement, rotation);
 }
@@ -282,9 +284,9 @@ rotation_update(const Rotation *rotation)
 	static Statement statement = STATEMENT(
 		"UPDATE secrets_catalog.rotation SET schedule = $2, timezone = $3, start_within = $4, jitter = $5, "
 		"rotator = $6, options = $7, due_at = $8, next_at = $9, counted_at = $10, last_at = $11, last_status = $12, "
-		"failures = $13, last_error = $14, pending_version = $15, terminate_at = $16, terminate_role = $17, "
-		"scheduled_by = $18, scheduled_tag = $19, roles = $20, role_tags = $21, system_identifier = $22, "
-		"database_oid = $23 WHERE secret_id" EQ "$1", ROTATION_COLUMNS, ROTATION_TYPES);
+		"failures = $13, last_error = $14, pending_version = $15, terminate_at = $16, terminate_before = $17, "
+		"terminate_role = $18, scheduled_by = $19, scheduled_tag = $20, roles = $21, role_tags = $22, "
+		"system_identifier = $23, database_oid = $24 WHERE secret_id" EQ "$1", ROTATION_COLUMNS, ROTATION_TYPES);
 
 	write_row(&statement, rotation);
 }
@@ -366,7 +368,8 @@ int
 rotation_find_ending(TimestampTz now, pg_uuid_t *ids, int max_ids)
 {
 	static Statement statement = STATEMENT(
-		"SELECT secret_id FROM secrets_catalog.rotation WHERE terminate_at" LE "$1", 1, {TIMESTAMPTZOID});
+		"SELECT secret_id FROM secrets_catalog.rotation WHERE terminate_at IS NOT NULL "
+		"AND (terminate_at" LE "$1 OR terminate_before IS NULL)", 1, {TIMESTAMPTZOID});
 	Datum		values[] = {TimestampTzGetDatum(now)};
 
 	return run(&statement, values, NULL, max_ids, take_id, ids);

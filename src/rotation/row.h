@@ -33,6 +33,7 @@ typedef struct Rotation
 	char	   *last_error;		/* never a value */
 	int64		pending_version;	/* stored, and on its way to the other side; NO_VERSION: none */
 	TimestampTz terminate_at;	/* when sessions of the role that was changed are to end; NEVER: they stay */
+	TimestampTz terminate_before;	/* those that began before: when that rotation was committed; NEVER: nobody has seen it yet */
 	char	   *terminate_role; /* the tag of that role */
 	char	   *scheduled_by;	/* name and tag of the role that it is done for */
 	char	   *scheduled_tag;
@@ -60,7 +61,7 @@ typedef struct DueKey
 
 extern int	rotation_find_due(TimestampTz now, DueKey *at, DueKey *keys, int max_keys);
 
-/* Those that were counted by a clock that has been set back since, or whose sessions are to end by now. */
+/* Those that were counted by a clock that has been set back since; whose sessions are to end by now, or when is not settled. */
 extern int	rotation_find_misdated(TimestampTz now, pg_uuid_t *ids, int max_ids);
 extern int	rotation_find_ending(TimestampTz now, pg_uuid_t *ids, int max_ids);
 

@@ -16,6 +16,7 @@
 #include "audit/audit.h"
 #include "base/catalog.h"
 #include "base/refuse.h"
+#include "keyring/keyring.h"
 #include "kv/common.h"
 #include "policy/role.h"
 #include "rotation/clock.h"
@@ -68,6 +69,7 @@ keep_history(const Rotation *before, Rotation *rotation)
 	rotation->last_at = before->last_at;
 	rotation->last_status = before->last_status;
 	rotation->terminate_at = before->terminate_at;
+	rotation->terminate_before = before->terminate_before;
 	rotation->terminate_role = before->terminate_role;
 	if (strcmp(before->rotator, rotation->rotator) == 0 && !rotation_is_foreign(before))
 		rotation->pending_version = before->pending_version;
@@ -90,7 +92,7 @@ read_request(const ScheduleRequest *request)
 {
 	Rotation	rotation = {
 		.schedule = unconstify(char *, request->schedule),.rotator = unconstify(char *, request->rotator),
-		.last_at = NEVER,.terminate_at = NEVER,.pending_version = NO_VERSION
+		.last_at = NEVER,.terminate_at = NEVER,.terminate_before = NEVER,.pending_version = NO_VERSION
 	};
 
 	rotation.options = options_take_text(request->options, "timezone", &rotation.timezone);
@@ -226,6 +228,29 @@ names_to_rotate(const char *pattern)
 	return names;
 }
 
+/* Of many it wants to be said which one it was. */
+static void
+rotate_one_of_many(const char *name)
+{
+	MemoryContext mine = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		(void) rotation_rotate(name);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(mine);
+		error = CopyErrorData();
+		FlushErrorState();
+		error->detail = psprintf("This was secret \"%s\".%s%s", name, error->detail ? " " : "", error->detail ? error->detail : "");
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+}
+
 int
 rotation_rotate_all(const char *pattern)
 {
@@ -247,7 +272,7 @@ rotation_rotate_all(const char *pattern)
 		MemoryContext before = MemoryContextSwitchTo(each);
 
 		CHECK_FOR_INTERRUPTS();
-		(void) rotation_rotate(lfirst(cell));
+		rotate_one_of_many(lfirst(cell));
 		MemoryContextSwitchTo(before);
 		MemoryContextReset(each);
 	}
@@ -291,6 +316,8 @@ rotation_tick(int max_work, const Interval *max_time)
 	TimestampTz until;
 
 	(void) gate_require_operator();
+	if (!keyring_is_preloaded())
+		gate_require_open();	/* sealed it does nothing; but this nobody will open */
 	if (max_work < 1)
 		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE, errmsg("max_work must be positive"));
 	if (!RecoveryInProgress())
@@ -365,7 +392,7 @@ adopt_one(const pg_uuid_t *secret_id)
 		return false;
 	}
 	rotation_make_native(&rotation);
-	rotation.terminate_at = NEVER;
+	rotation.terminate_at = rotation.terminate_before = NEVER;
 	rotation.terminate_role = NULL;
 	run_count_next(&rotation, &secret, GetCurrentTimestamp());
 	rotation_update(&rotation);

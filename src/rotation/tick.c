@@ -27,13 +27,13 @@
 
 #define BATCH 100				/* keys that are looked up at a time */
 #define CLOCK_SLACK (5 * USECS_PER_MINUTE)
-#define LOGIN_SLACK (5 * USECS_PER_SEC)	/* between a password and its commit somebody may have come in by the old one */
 
 /* How far one tick goes. */
 typedef struct Budget
 {
 	int			left;			/* pieces; 0: none */
 	TimestampTz until;
+	TimestampTz committed;		/* what there is to be followed; 0: whatever there is */
 	MemoryContext each;			/* what one piece needs */
 } Budget;
 
@@ -63,6 +63,7 @@ typedef struct ById
 {
 	pg_uuid_t	id;
 	TimestampTz now;
+	TimestampTz committed;		/* of sessions: not later than when who looks heard of it */
 	bool		done;			/* not passed over: the next look finds something else */
 } ById;
 
@@ -77,7 +78,8 @@ do_each(Budget *budget, const pg_uuid_t *ids, int n, Worker work, const char *wh
 	for (int i = 0; i < n && may_go_on(budget); i++)
 	{
 		MemoryContext before = MemoryContextSwitchTo(budget->each);
-		ById		by_id = {.id = ids[i],.now = GetCurrentTimestamp()};
+		TimestampTz now = GetCurrentTimestamp();
+		ById		by_id = {.id = ids[i],.now = now,.committed = budget->committed ? budget->committed : now};
 		ErrorData  *error;
 
 		if (run_piece(work, &by_id, &error))
@@ -89,6 +91,50 @@ do_each(Budget *budget, const pg_uuid_t *ids, int n, Worker work, const char *wh
 		MemoryContextReset(budget->each);
 	}
 	return done;
+}
+
+/* ---- sessions ---- */
+
+/* The first who sees it settles which sessions: those that began before the commit, by the old password. */
+static void
+end_sessions_of(void *arg)
+{
+	ById	   *by_id = arg;
+	Secret		secret;
+	Rotation	rotation;
+	Oid			role;
+
+	if (!store_lock_by_id(&by_id->id, false, &secret) || !rotation_lock(&by_id->id, &rotation) || rotation.terminate_at == NEVER)
+		return;
+	if (rotation.terminate_before == NEVER)
+		rotation.terminate_before = by_id->committed;
+	if (rotation.terminate_at <= by_id->now)
+	{
+		role = rotation.terminate_role && !rotation_is_foreign(&rotation)
+			? role_of_tag(rotation.terminate_role, InvalidOid) : InvalidOid;
+		if (OidIsValid(role))
+			(void) sessions_end(role, rotation.terminate_before);
+		rotation.terminate_at = rotation.terminate_before = NEVER;
+		rotation.terminate_role = NULL;
+	}
+	rotation_update(&rotation);
+	by_id->done = true;
+}
+
+static void
+end_sessions(Budget *budget)
+{
+	pg_uuid_t	ids[BATCH];
+	int			done;
+	int			n;
+
+	do
+	{
+		begin_look();
+		n = may_go_on(budget) ? rotation_find_ending(GetCurrentTimestamp(), ids, BATCH) : 0;
+		end_look();
+		done = do_each(budget, ids, n, end_sessions_of, "end the sessions of a role");
+	} while (n == BATCH && done > 0);
 }
 
 /* ---- rotations ---- */
@@ -114,6 +160,8 @@ rotate_due(Budget *budget, bool only_marked)
 
 			if (run_apart(&run, &error) != RUN_PASSED)
 				budget->left--;
+			if (worker_was_wanted())
+				(void) do_each(budget, &run.secret_id, 1, end_sessions_of, "end the sessions of a role");
 			MemoryContextSwitchTo(before);
 			MemoryContextReset(budget->each);
 		}
@@ -148,47 +196,6 @@ mind_the_clock(Budget *budget)
 	n = rotation_find_misdated(GetCurrentTimestamp() + CLOCK_SLACK, ids, BATCH);
 	end_look();
 	(void) do_each(budget, ids, n, count_again, "count the time of a rotation again");
-}
-
-/* ---- sessions ---- */
-
-static void
-end_sessions_of(void *arg)
-{
-	ById	   *by_id = arg;
-	Secret		secret;
-	Rotation	rotation;
-	Oid			role;
-	TimestampTz began_before;
-
-	if (!store_lock_by_id(&by_id->id, false, &secret) || !rotation_lock(&by_id->id, &rotation)
-		|| rotation.terminate_at == NEVER || rotation.terminate_at > by_id->now)
-		return;
-	role = rotation.terminate_role && !rotation_is_foreign(&rotation) ? role_of_tag(rotation.terminate_role, InvalidOid) : InvalidOid;
-	/* At once: all that are there; later: those that were there then. */
-	began_before = Min(by_id->now, rotation.last_at + LOGIN_SLACK);
-	if (OidIsValid(role))
-		(void) sessions_end(role, began_before);
-	rotation.terminate_at = NEVER;
-	rotation.terminate_role = NULL;
-	rotation_update(&rotation);
-	by_id->done = true;
-}
-
-static void
-end_sessions(Budget *budget)
-{
-	pg_uuid_t	ids[BATCH];
-	int			done;
-	int			n;
-
-	do
-	{
-		begin_look();
-		n = may_go_on(budget) ? rotation_find_ending(GetCurrentTimestamp(), ids, BATCH) : 0;
-		end_look();
-		done = do_each(budget, ids, n, end_sessions_of, "end the sessions of a role");
-	} while (n == BATCH && done > 0);
 }
 
 /* ---- what has ended ---- */
@@ -276,7 +283,6 @@ tick(Budget *budget)
 	mind_the_clock(budget);
 	end_sessions(budget);
 	rotate_due(budget, false);
-	end_sessions(budget);
 	tell_of_expired(budget, last_tick);
 	purge_deleted(budget);
 }
@@ -284,15 +290,16 @@ tick(Budget *budget)
 static void
 tick_for_worker(Budget *budget)
 {
-	rotate_due(budget, true);
 	end_sessions(budget);
+	budget->committed = 0;
+	rotate_due(budget, true);
 }
 
 static void
-run_tick(void (*work) (Budget *budget), int max_work, TimestampTz until)
+run_tick(void (*work) (Budget *budget), int max_work, TimestampTz until, TimestampTz committed)
 {
 	Budget		budget = {
-		.left = max_work,.until = until,
+		.left = max_work,.until = until,.committed = committed,
 		.each = AllocSetContextCreate(CurrentMemoryContext, "secrets, one piece of a tick", ALLOCSET_DEFAULT_SIZES)
 	};
 
@@ -317,12 +324,12 @@ tick_all(int max_work, TimestampTz until)
 	if (why)
 		ereport(NOTICE, (errmsg("secrets.tick() does nothing: %s", why)));
 	else
-		run_tick(tick, max_work, until);
+		run_tick(tick, max_work, until, 0);
 }
 
 void
-tick_marked(void)
+tick_marked(TimestampTz committed)
 {
 	if (why_not_now() == NULL)
-		run_tick(tick_for_worker, INT_MAX, GetCurrentTimestamp() + 5 * USECS_PER_MINUTE);
+		run_tick(tick_for_worker, INT_MAX, GetCurrentTimestamp() + 5 * USECS_PER_MINUTE, committed);
 }

@@ -13,7 +13,7 @@
 /* At most so many pieces, and none is begun after that time. */
 extern void tick_all(int max_work, TimestampTz until);
 
-/* Only what was asked for and waits for a commit: marked rotations, ends of sessions. */
-extern void tick_marked(void);
+/* Only what was asked for by a transaction that was committed then: marked rotations, ends of sessions. */
+extern void tick_marked(TimestampTz committed);
 
 #endif

@@ -25,6 +25,7 @@
 PGDLLEXPORT pg_noreturn void secrets_rotation_worker(Datum arg);
 
 static bool wanted = false;
+static bool missed = false;		/* it would have been called, but for the next */
 static bool held = false;		/* this process does itself what there is to do */
 
 /* It must not raise: the transaction is committed.  Nothing here allocates. */
@@ -38,6 +39,8 @@ start(void)
 		.bgw_main_arg = ObjectIdGetDatum(MyDatabaseId)
 	};
 
+	/* Who comes in from here on comes in by the new password: nobody has been told of it before. */
+	memcpy(worker.bgw_extra, &(TimestampTz) {GetCurrentTimestamp()}, sizeof(TimestampTz));
 	strlcpy(worker.bgw_library_name, "secrets", sizeof(worker.bgw_library_name));
 	strlcpy(worker.bgw_function_name, "secrets_rotation_worker", sizeof(worker.bgw_function_name));
 	strlcpy(worker.bgw_name, "secrets rotation", sizeof(worker.bgw_name));
@@ -53,7 +56,9 @@ on_end_of_transaction(XactEvent event, void *arg)
 	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
 		return;
 	wanted = false;
-	if (wake && !held)
+	if (wake && held)
+		missed = true;
+	else if (wake)
 		start();
 }
 
@@ -75,14 +80,23 @@ worker_hold(bool hold)
 	held = hold;
 }
 
+bool
+worker_was_wanted(void)
+{
+	bool		was = missed;
+
+	missed = false;
+	return was;
+}
+
 /* As a procedure does that is called by itself: SPI, and transactions that it ends. */
 static void
-work(void)
+work(TimestampTz committed)
 {
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
-	tick_marked();
+	tick_marked(committed);
 	SPI_finish();
 	CommitTransactionCommand();
 }
@@ -90,11 +104,14 @@ work(void)
 void
 secrets_rotation_worker(Datum arg)
 {
+	TimestampTz committed;
+
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid, 0);
 	PortalContext = AllocSetContextCreate(TopMemoryContext, "secrets rotation", ALLOCSET_DEFAULT_SIZES);
 	pgstat_report_activity(STATE_RUNNING, "rotating secrets");
-	work();
+	memcpy(&committed, MyBgworkerEntry->bgw_extra, sizeof(committed));
+	work(committed);
 	proc_exit(0);
 }

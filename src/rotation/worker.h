@@ -15,4 +15,7 @@ extern void worker_wake_at_commit(void);
 /* Whoever goes through all there is to do needs no other for it. */
 extern void worker_hold(bool hold);
 
+/* Whether one would have been called since the last time that this was asked. */
+extern bool worker_was_wanted(void);
+
 #endif

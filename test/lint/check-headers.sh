@@ -7,7 +7,7 @@
 set -uo pipefail
 src=$1
 server=$2
-plain=(crypto/*.h store/name.h keyring/keyfile.h kv/json.h audit/packet.h rotation/clean.h)
+plain=(crypto/*.h store/name.h keyring/keyfile.h kv/json.h audit/packet.h rotation/clean.h rotation/calendar.h rotation/wall.h rotation/cron.h)
 passed=0
 failed=0
 
