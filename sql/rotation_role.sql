@@ -343,7 +343,7 @@ SELECT secrets.schedule_rotation('right/super', '1 day', 'role', '{"role": "rota
 SELECT * FROM pg_temp.lines();
 SELECT count(*) FROM secrets_catalog.audit_event e WHERE event_id > :first_event AND e::text LIKE '%canary%';
 SELECT count(*) FROM secrets_catalog.audit_event e, pg_authid a WHERE event_id > :first_event AND a.rolpassword IS NOT NULL AND position(a.rolpassword IN e::text) > 0;
-SELECT kind, problem FROM secrets.verify_audit();
+SELECT kind, problem FROM secrets.verify_audit(since => :'began');
 
 SET client_min_messages = error;
 SELECT pg_temp.clean();

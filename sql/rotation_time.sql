@@ -213,6 +213,7 @@ RESET ROLE;
 SELECT secrets.current_version('time/b') - :before;
 -- In the log it is done by who scheduled it.
 SELECT action, name, outcome, replace(role, session_user, 'ME'), replace(login, session_user, 'ME'), via FROM secrets.audit_log WHERE name = 'time/b' AND action = 'rotate' AND outcome = 'allowed' ORDER BY event_id DESC LIMIT 1;
+SELECT kind, problem FROM secrets.verify_audit(since => :'began');
 -- A restore that nobody has touched yet: nothing is done, and said so.
 BEGIN;
 TRUNCATE secrets_catalog.home;
@@ -228,7 +229,6 @@ SELECT secrets.current_version('time/c') - :before;
 
 SELECT pg_temp.lines() \g /dev/null
 SELECT count(*) FROM secrets_catalog.audit_event e WHERE event_id > :first_event AND e::text LIKE '%canary%';
-SELECT kind, problem FROM secrets.verify_audit();
 SELECT pg_temp.forget_rules();
 SELECT pg_temp.clean();
 DROP ROLE rotation_operator, rotation_all;

@@ -60,15 +60,44 @@ look_at_zone(const Wall *wall, int64_t instant)
 	return (WallSpan) {before, found > 0 ? boundary : INT64_MAX};
 }
 
+/* Looks through them all. */
+static bool
+zone_is_listed(const char *name)
+{
+	pg_tzenum  *all = pg_tzenumerate_start();
+	bool		found = false;
+	pg_tz	   *zone;
+
+	while (!found && (zone = pg_tzenumerate_next(all)) != NULL)
+		found = strcmp(pg_get_timezone_name(zone), name) == 0;
+	pg_tzenumerate_end(all);
+	return found;
+}
+
+/*
+ * A name, and not a rule as POSIX has them, which pg_tzset() takes as well: in
+ * one of these +02:00 is two hours behind, not ahead.  Rules have digits, and
+ * come back in capitals; few names do.
+ */
+static bool
+zone_has_name(pg_tz *zone)
+{
+	const char *name = pg_get_timezone_name(zone);
+
+	if (strpbrk(name, "0123456789") == NULL || strpbrk(name, "abcdefghijklmnopqrstuvwxyz") != NULL)
+		return true;
+	return zone_is_listed(name);
+}
+
 static pg_tz *
 read_zone(const char *timezone)
 {
 	pg_tz	   *zone = pg_tzset(timezone ? timezone : "GMT");
 
-	if (zone == NULL || !pg_tz_acceptable(zone))
+	if (zone == NULL || !pg_tz_acceptable(zone) || !zone_has_name(zone))
 		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE,
 			   errmsg("unknown time zone"),
-			   errhint("Time zones are in the view pg_timezone_names."));
+			   errhint("Time zones have names, like Europe/Berlin: see the view pg_timezone_names."));
 	return zone;
 }
 

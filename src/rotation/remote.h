@@ -9,8 +9,9 @@
  * the files in the home of the server's user plays a part, but for
  * ~/.postgresql/root.crt and root.crl, where no sslrootcert is given.
  *
- * A connection lives no longer than the (sub)transaction.  libpq keeps copies of
- * the password while it lives, and does not wipe all of them.
+ * A connection lives no longer than the (sub)transaction.  libpq's copies of the
+ * password are not ours to wipe.  It looks names up by the C library, which gives
+ * way to nobody: that part has the resolver's own timeout.
  */
 #ifndef SECRETS_ROTATION_REMOTE_H
 #define SECRETS_ROTATION_REMOTE_H

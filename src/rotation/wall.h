@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* No wall is further from UTC than that; the farthest that one can write down is a week and two hours. */
+/* No wall is further from UTC: not even one by the rules of POSIX, which allow a week and two hours. */
 #define WALL_FARTHEST INT64_C(691200)
 
 typedef struct WallSpan

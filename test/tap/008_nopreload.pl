@@ -39,7 +39,7 @@ my @functions = split /\n/, value($node, <<'END');
 SELECT CASE prokind WHEN 'p' THEN 'CALL ' ELSE 'SELECT * FROM ' END || format('secrets.%I(%s)', proname,
 	(SELECT string_agg(CASE proargnames[n] WHEN 'privilege' THEN '''read''' WHEN 'privileges' THEN '''read''' WHEN 'grantee' THEN '''public'''
 			WHEN 'role' THEN 'NULL' WHEN 'valid_until' THEN '''infinity''' ELSE CASE t::regtype::text WHEN 'text' THEN '''a''' WHEN 'jsonb' THEN '''{}''' WHEN 'bigint' THEN CASE WHEN proname ~ 'get' THEN 'NULL' ELSE '1' END WHEN 'integer' THEN '16'
-			WHEN 'text[]' THEN '''{a}''' WHEN 'bytea' THEN '''x''' WHEN 'interval' THEN '''30 days''' WHEN 'uuid' THEN 'gen_random_uuid()'
+			WHEN 'text[]' THEN '''{a}''' WHEN 'bytea' THEN '''x''' WHEN 'interval' THEN '''30 days''' WHEN 'boolean' THEN 'false' WHEN 'uuid' THEN 'gen_random_uuid()'
 			WHEN 'timestamp with time zone' THEN 'now()' WHEN 'boolean' THEN 'false' ELSE 'NULL' END END || '::' || t::regtype, ', ' ORDER BY n)
 	 FROM unnest(proargtypes) WITH ORDINALITY u(t, n)))
 FROM pg_proc WHERE pronamespace = 'secrets'::regnamespace AND proname NOT IN ('status') ORDER BY 1
