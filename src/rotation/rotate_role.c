@@ -87,8 +87,10 @@ name_roles(Turn *turn, List *names)
 		turn->rotation.roles = lappend(turn->rotation.roles, lfirst(cell));
 		turn->rotation.role_tags = lappend(turn->rotation.role_tags, pstrdup(tag));
 	}
-	for (int i = 0; i < n; i++)
-		local_lock(turn->roles[i]);		/* two who schedule for one role: one comes second */
+	/* Two who schedule for one role: one comes second.  In one order, whichever they name first. */
+	local_lock(n > 1 ? Min(turn->roles[0], turn->roles[1]) : turn->roles[0]);
+	if (n > 1)
+		local_lock(Max(turn->roles[0], turn->roles[1]));
 	if (rotation_has_other(&turn->rotation.secret_id, turn->rotation.role_tags))
 		REFUSE(ERRCODE_DUPLICATE_OBJECT,
 			   errmsg("another secret's rotation changes the password of this role already"),

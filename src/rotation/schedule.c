@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "access/xlog.h"
+#include "commands/dbcommands.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -199,44 +200,74 @@ rotation_rotate(const char *name)
 	return run_here(&turn);
 }
 
+/* One of those that rotate_all() is about. */
+typedef struct Wanted
+{
+	pg_uuid_t	id;
+	char	   *name;
+} Wanted;
+
 static int
 compare_names(const ListCell *a, const ListCell *b)
 {
-	return strcmp(lfirst(a), lfirst(b));
+	return strcmp(((Wanted *) lfirst(a))->name, ((Wanted *) lfirst(b))->name);
 }
 
-/* Names of the secrets that have a schedule, that match, and that the caller may rotate; in order. */
+static bool
+is_wanted(const char *pattern, const Secret *secret)
+{
+	return secret->deleted_at == NEVER && pattern_matches(pattern, strlen(pattern), secret->name, strlen(secret->name));
+}
+
+/* The secrets that have a schedule, that match, and that the caller may rotate; in order. */
 static List *
-names_to_rotate(const char *pattern)
+find_wanted(const char *pattern)
 {
 	Snapshot	snapshot = catalog_snapshot();
-	List	   *names = NIL;
+	List	   *all = NIL;
 	ListCell   *cell;
 
 	foreach(cell, rotation_list(snapshot))
 	{
 		const Rotation *rotation = lfirst(cell);
+		Wanted	   *wanted = palloc(sizeof(Wanted));
 		Secret		secret;
 
-		if (store_find_by_id(&rotation->secret_id, snapshot, &secret) && secret.deleted_at == NEVER
-			&& pattern_matches(pattern, strlen(pattern), secret.name, strlen(secret.name))
-			&& gate_allows(PRIV_ROTATE, secret.name, NULL))
-			names = lappend(names, secret.name);
+		wanted->id = rotation->secret_id;
+		if (!store_find_by_id(&wanted->id, snapshot, &secret) || !is_wanted(pattern, &secret)
+			|| !gate_allows(PRIV_ROTATE, secret.name, NULL))
+			continue;
+		wanted->name = secret.name;
+		all = lappend(all, wanted);
 	}
 	UnregisterSnapshot(snapshot);
-	list_sort(names, compare_names);
-	return names;
+	list_sort(all, compare_names);
+	return all;
+}
+
+/* False: it is gone by now, has no schedule any more, or another name. */
+static bool
+rotate_wanted(const char *pattern, const pg_uuid_t *id)
+{
+	Turn		turn = {0};
+
+	if (!store_lock_by_id(id, true, &turn.secret) || !is_wanted(pattern, &turn.secret) || !rotation_lock(id, &turn.rotation))
+		return false;
+	turn.pass = gate_require(PRIV_ROTATE, turn.secret.name);
+	(void) run_here(&turn);
+	return true;
 }
 
 /* Of many it wants to be said which one it was. */
-static void
-rotate_one_of_many(const char *name)
+static bool
+rotate_one_of_many(const char *pattern, const Wanted *wanted)
 {
 	MemoryContext mine = CurrentMemoryContext;
+	volatile bool done = false;
 
 	PG_TRY();
 	{
-		(void) rotation_rotate(name);
+		done = rotate_wanted(pattern, &wanted->id);
 	}
 	PG_CATCH();
 	{
@@ -245,17 +276,19 @@ rotate_one_of_many(const char *name)
 		MemoryContextSwitchTo(mine);
 		error = CopyErrorData();
 		FlushErrorState();
-		error->detail = psprintf("This was secret \"%s\".%s%s", name, error->detail ? " " : "", error->detail ? error->detail : "");
+		error->detail = psprintf("This was secret \"%s\".%s%s", wanted->name,
+								 error->detail ? " " : "", error->detail ? error->detail : "");
 		ReThrowError(error);
 	}
 	PG_END_TRY();
+	return done;
 }
 
 int
 rotation_rotate_all(const char *pattern)
 {
 	MemoryContext each = AllocSetContextCreate(CurrentMemoryContext, "secrets, one rotation", ALLOCSET_DEFAULT_SIZES);
-	List	   *names;
+	int			rotated = 0;
 	ListCell   *cell;
 
 	check_pattern(pattern);
@@ -266,18 +299,17 @@ rotation_rotate_all(const char *pattern)
 		gate_refuse(&pass);
 	}
 	gate_begin_change();
-	names = names_to_rotate(pattern);
-	foreach(cell, names)
+	foreach(cell, find_wanted(pattern))
 	{
 		MemoryContext before = MemoryContextSwitchTo(each);
 
 		CHECK_FOR_INTERRUPTS();
-		rotate_one_of_many(lfirst(cell));
+		rotated += rotate_one_of_many(pattern, lfirst(cell));
 		MemoryContextSwitchTo(before);
 		MemoryContextReset(each);
 	}
 	MemoryContextDelete(each);
-	return list_length(names);
+	return rotated;
 }
 
 /* ---- procedures ---- */
@@ -368,6 +400,18 @@ find_all_here(Rotation *rotation)
 	return true;
 }
 
+/* Neither database of one cluster sees the other's schedules. */
+static void
+warn_of_original(const Secret *secret, const Rotation *rotation)
+{
+	char	   *original = get_database_name(rotation->database_oid);
+
+	if (rotation->roles != NIL && rotation->system_identifier == (int64) GetSystemIdentifier() && original)
+		ereport(WARNING,
+				(errmsg("\"%s\" is rotated in database \"%s\" of this cluster, too, for the same role", secret->name, original),
+				 errhint("Unschedule one of the two: whoever rotates last has the role's password.")));
+}
+
 /* Its time is counted from now: what was missed on the way here is nobody's fault. */
 static bool
 adopt_one(const pg_uuid_t *secret_id)
@@ -391,6 +435,7 @@ adopt_one(const pg_uuid_t *secret_id)
 						secret.name)));
 		return false;
 	}
+	warn_of_original(&secret, &rotation);
 	rotation_make_native(&rotation);
 	rotation.terminate_at = rotation.terminate_before = NEVER;
 	rotation.terminate_role = NULL;
