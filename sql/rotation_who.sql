@@ -97,14 +97,14 @@ CALL secrets.rotate_now('who/a');
 CALL secrets.tick();
 SELECT count(*) FROM secrets_catalog.rotations();
 SELECT count(*) FROM secrets_catalog.rotation;
-SELECT pg_temp.run($$UPDATE secrets_catalog.rotation SET scheduled_by = 'rotation_stranger'$$), pg_temp.run($$INSERT INTO secrets_catalog.rotation SELECT gen_random_uuid(), 'manual', NULL, NULL, NULL, 'generate', '{}', NULL, NULL, now(), NULL, NULL, 0, NULL, NULL, NULL, NULL, 'x', 'x', NULL, NULL, 1, 1$$),
+SELECT pg_temp.run($$UPDATE secrets_catalog.rotation SET scheduled_by = 'rotation_stranger'$$), pg_temp.run($$INSERT INTO secrets_catalog.rotation (secret_id, schedule, rotator, options, counted_at, failures, scheduled_by, scheduled_tag, system_identifier, database_oid) VALUES (gen_random_uuid(), 'manual', 'generate', '{}', now(), 0, 'x', 'x', 1, 1)$$),
 	pg_temp.run('TRUNCATE secrets_catalog.rotation'), pg_temp.run('TRUNCATE secrets_catalog.tick'), pg_temp.run($$INSERT INTO secrets_catalog.tick VALUES (now())$$);
 RESET ROLE;
 -- Nor, for schedules, does a right to write there that no policy holds back.
 ALTER ROLE rotation_stranger BYPASSRLS;
 SET ROLE rotation_stranger;
 SELECT pg_temp.run($$UPDATE secrets_catalog.rotation SET scheduled_by = 'rotation_stranger'$$), pg_temp.run('DELETE FROM secrets_catalog.rotation'),
-	pg_temp.run($$INSERT INTO secrets_catalog.rotation SELECT gen_random_uuid(), 'manual', NULL, NULL, NULL, 'generate', '{}', NULL, NULL, now(), NULL, NULL, 0, NULL, NULL, NULL, NULL, 'x', 'x', NULL, NULL, 1, 1$$);
+	pg_temp.run($$INSERT INTO secrets_catalog.rotation (secret_id, schedule, rotator, options, counted_at, failures, scheduled_by, scheduled_tag, system_identifier, database_oid) VALUES (gen_random_uuid(), 'manual', 'generate', '{}', now(), 0, 'x', 'x', 1, 1)$$);
 RESET ROLE;
 ALTER ROLE rotation_stranger NOBYPASSRLS;
 REVOKE ALL ON ALL TABLES IN SCHEMA secrets, secrets_catalog FROM rotation_stranger;

@@ -324,20 +324,20 @@ refuse(const ErrorData *error, const Cage *cage)
 	REFUSE(state_of(error), errmsg("%s failed: %s", cage->what, cleaned_message(error, cage)));
 }
 
-static text *
-call_apart(const Cage *cage, Oid function, Datum *args, int nargs)
+/* NULL, and what it returns; or what went wrong, and nothing is left of it. */
+static ErrorData *
+call_apart(Oid role, Oid function, Datum *args, int nargs, text **result)
 {
 	MemoryContext mine = CurrentMemoryContext;
 	MemoryContext its = AllocSetContextCreate(mine, "secrets, a rotator's function", ALLOCSET_DEFAULT_SIZES);
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorData  *volatile error = NULL;
-	text	   *volatile result = NULL;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(its);
 	PG_TRY();
 	{
-		result = call_as(cage->role, function, args, nargs, mine);
+		*result = call_as(role, function, args, nargs, mine);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -351,25 +351,26 @@ call_apart(const Cage *cage, Oid function, Datum *args, int nargs)
 	MemoryContextSwitchTo(mine);
 	CurrentResourceOwner = owner;
 	MemoryContextDelete(its);
-	if (error)
-		refuse(error, cage);
-	return result;
+	return error;
 }
 
 text *
 cage_call(const Cage *cage, Oid function, Datum *args, int nargs)
 {
 	Before		before = lock_in(cage);
+	ErrorData  *volatile error = NULL;
 	text	   *result = NULL;
 
 	PG_TRY();
 	{
-		result = call_apart(cage, function, args, nargs);
+		error = call_apart(cage->role, function, args, nargs, &result);
 	}
 	PG_FINALLY();
 	{
 		let_out(&before);
 	}
 	PG_END_TRY();
+	if (error)
+		refuse(error, cage);	/* out here, where a client is told */
 	return result;
 }

@@ -3,11 +3,12 @@
  * is done there.
  *
  * Whatever answers at the other end may be an impostor, a server that was taken
- * over, or slow: nothing is sent but by SCRAM, every wait has an end and gives
- * way to interrupts, and what it says is not repeated but in one short line
- * without names and passwords.  Nothing of the environment, the service file or
- * the files in the home of the server's user plays a part, but for
- * ~/.postgresql/root.crt and root.crl, where no sslrootcert is given.
+ * over, or slow: a password is proved by SCRAM and not sent (but for one case, see
+ * remote_is_bound()), every wait has an end and gives way to interrupts, and what
+ * it says is not repeated but in one short line without names and passwords.
+ * Nothing of the environment, the service file or the files in the home of the
+ * server's user plays a part, but for ~/.postgresql/root.crl, and root.crt where
+ * no sslrootcert is given.
  *
  * A connection lives no longer than the (sub)transaction.  libpq's copies of the
  * password are not ours to wipe.  It looks names up by the C library, which gives
@@ -37,7 +38,8 @@ extern bool remote_is_local(const RemotePlace *place);
  * Whether the two ends prove to each other, over TLS, that they know the
  * password: by SCRAM bound to the server's certificate, so that neither an
  * impostor nor whoever relays learns or uses it.  Without, the server is whom
- * the network says that it is.
+ * the network says that it is; and a libpq before 16, which knows no
+ * require_auth, tells it the password where it asks for it in the clear.
  */
 extern bool remote_is_bound(const RemotePlace *place);
 

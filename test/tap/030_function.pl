@@ -112,38 +112,11 @@ sub does
 sub calls { return value($node, q{SELECT string_agg(step, ' ' ORDER BY n) FROM ops.calls}); }
 sub digests { return value($node, 'SELECT DISTINCT digest FROM ops.calls'); }
 
-sub begun
-{
-	return value($node, join ' UNION ALL ', map { "SELECT $_ FROM (SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS $_ FROM ops.begun_$_) s" } qw(create set test finish))
-	  =~ s/\n/ /gr;
-}
+sub begun { return join ' ', map { value($node, "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM ops.begun_$_") } qw(create set test finish); }
 
 sub forget_begun { value($node, join ';', map { "SELECT setval('ops.begun_$_', 1, false)" } qw(create set test finish)); return; }
 
 sub make_due { value($node, "UPDATE secrets_catalog.rotation r SET next_at = now() - '1 minute'::interval, due_at = now() - '1 minute'::interval FROM secrets_catalog.secret s WHERE s.id = r.secret_id AND s.name = '$_'") foreach @_; return; }
-
-# ---- a minute: begun now, looked at in the end ----
-
-my $slow = <<'END';
-CREATE FUNCTION ops.slow(name text, step text, candidate text, options jsonb) RETURNS text LANGUAGE sql AS $$ SELECT pg_sleep(600)::text $$;
-CREATE FUNCTION ops.stubborn(name text, step text, candidate text, options jsonb) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	IF step <> 'test' THEN RETURN NULL; END IF;
-	PERFORM pg_sleep(600);
-	RETURN NULL;
-EXCEPTION WHEN query_canceled THEN
-	RETURN 'what cancel?';
-END;
-$$;
-END
-is(sql_as('ops', $slow)->{state}, '', 'functions that take their time');
-my %waiting;
-foreach my $what (qw(slow stubborn))
-{
-	is(schedule("app/$what", "ops.$what")->{state}, '', "$what: scheduled");
-	$waiting{$what} = open_session($node, 'postgres', '-U', 'ops');
-	$waiting{$what}->send("CALL secrets.rotate_now('app/$what')");
-}
 
 # ---- the four steps ----
 
@@ -255,8 +228,26 @@ foreach my $step (qw(create set test finish))
 	is(state_of('app/db'), 'succeeded|0|', "after $step: it is written down");
 }
 $client = open_client($node, user => 'caller');
+
+# ---- a minute: begun now, looked at in the end ----
+
+my $slow = <<'END';
+CREATE FUNCTION ops.slow(name text, step text, candidate text, options jsonb) RETURNS text LANGUAGE sql AS $$ SELECT pg_sleep(600)::text $$;
+CREATE FUNCTION ops.stubborn(name text, step text, candidate text, options jsonb) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	IF step <> 'test' THEN RETURN NULL; END IF;
+	PERFORM pg_sleep(600);
+	RETURN NULL;
+EXCEPTION WHEN query_canceled THEN
+	RETURN 'what cancel?';
+END;
+$$;
+END
+is(sql_as('ops', $slow)->{state}, '', 'functions that take their time');
+my %waiting;
 foreach my $what (qw(slow stubborn))
 {
+	is(schedule("app/$what", "ops.$what")->{state}, '', "$what: scheduled");
 	$waiting{$what} = open_session($node, 'postgres', '-U', 'ops');
 	$waiting{$what}->send("CALL secrets.rotate_now('app/$what')");
 }
@@ -298,10 +289,10 @@ SET ROLE ops;
 CREATE TABLE ops.fired (role text, login text);
 GRANT INSERT ON ops.fired TO PUBLIC;
 CREATE FUNCTION ops.fire() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO ops.fired VALUES (current_user, session_user); RETURN NULL; END $$;
-CREATE TABLE ops.deferred (a int);
-CREATE CONSTRAINT TRIGGER deferred AFTER INSERT ON ops.deferred DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ops.fire();
-CREATE TABLE ops.deferrable (a int);
-CREATE CONSTRAINT TRIGGER deferrable AFTER INSERT ON ops.deferrable DEFERRABLE FOR EACH ROW EXECUTE FUNCTION ops.fire();
+CREATE TABLE ops.atend (a int);
+CREATE CONSTRAINT TRIGGER atend AFTER INSERT ON ops.atend DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ops.fire();
+CREATE TABLE ops.later (a int);
+CREATE CONSTRAINT TRIGGER later AFTER INSERT ON ops.later DEFERRABLE FOR EACH ROW EXECUTE FUNCTION ops.fire();
 CREATE TABLE ops.parent (a int PRIMARY KEY);
 CREATE TABLE ops.child (a int REFERENCES ops.parent DEFERRABLE INITIALLY DEFERRED);
 CREATE FUNCTION ops.becomes() RETURNS void LANGUAGE plpgsql SET role = 'postgres' AS $$ BEGIN END $$;
@@ -358,8 +349,8 @@ my @attacks = (
 	[ 'a temporary domain', 'CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (ops.becomes() IS NULL)', '', qr/temporary/ ],
 	[ 'a temporary function', q{CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'}, '55000', qr/it leaves temporary objects behind/ ],
 	[ 'a temporary operator', 'CREATE OPERATOR pg_temp.+ (LEFTARG = int, RIGHTARG = int, FUNCTION = int4pl)', '55000', qr/it leaves temporary objects behind/ ],
-	[ 'a deferred trigger', 'INSERT INTO ops.deferred VALUES (1)', '42501', qr/deferred trigger/ ],
-	[ 'a trigger to be deferred', 'DO $$ BEGIN SET CONSTRAINTS ALL DEFERRED; INSERT INTO ops.deferrable VALUES (1); END $$', '42501', qr/deferred trigger/ ],
+	[ 'a deferred trigger', 'INSERT INTO ops.atend VALUES (1)', '42501', qr/deferred trigger/ ],
+	[ 'a trigger to be deferred', 'DO $$ BEGIN SET CONSTRAINTS ALL DEFERRED; INSERT INTO ops.later VALUES (1); END $$', '42501', qr/deferred trigger/ ],
 	[ 'a deferred foreign key', 'INSERT INTO ops.child VALUES (1)', '42501', qr/deferred trigger/ ],
 	[ 'a cursor WITH HOLD', 'DECLARE c CURSOR WITH HOLD FOR SELECT 1', '42501', qr/WITH HOLD/ ],
 	[ 'a cursor', q{DO $$ DECLARE c refcursor := 'left'; BEGIN OPEN c FOR SELECT 1; END $$}, '', undef ],
@@ -381,13 +372,13 @@ my @attacks = (
 	[ 'its own secret', q{SELECT 1 / (secrets.get('admin/ops') = 'for ops alone')::int}, '', undef ],
 	[ 'its own tables', 'CREATE TABLE ops.made (a int); DROP TABLE ops.made', '', undef ],
 	[ 'its own view', 'REFRESH MATERIALIZED VIEW ops.view', '', undef ],
-	[ 'a trigger at once', 'INSERT INTO ops.deferrable VALUES (1)', '', undef ]);
+	[ 'a trigger at once', 'INSERT INTO ops.later VALUES (1)', '', undef ]);
 
 # They are good attacks: outside, each does what it is after.
 value($node, 'INSERT INTO public.indexed VALUES (1)');
 value($node, 'DROP MATERIALIZED VIEW public.refreshed; CREATE MATERIALIZED VIEW public.refreshed AS SELECT public.peek(g) FROM generate_series(0, 1) g WITH NO DATA; ALTER MATERIALIZED VIEW public.refreshed OWNER TO team');
 is(sql_as('ops', 'SELECT public.lend()')->{out}, 'for the team alone', 'a function of SECURITY DEFINER lends, in a session');
-is(sql_as('ops', 'INSERT INTO ops.deferred VALUES (1)')->{state}, '', 'a deferred trigger fires, in a session');
+is(sql_as('ops', 'INSERT INTO ops.atend VALUES (1)')->{state}, '', 'a deferred trigger fires, in a session');
 value($node, 'TRUNCATE ops.fired, public.ddl');
 
 foreach my $attack (@attacks)
@@ -434,10 +425,10 @@ foreach my $attack (@attacks)
 does();
 is(sql_as('ops', q{CALL secrets.rotate_now('app/db')})->{state}, '', 'after all that it goes on');
 is(value($node, 'SELECT DISTINCT role FROM ops.fired'), 'ops', 'triggers fire as the role that scheduled it');
-is(value($node, q{SELECT DISTINCT role, login FROM public.ddl WHERE role <> login}), "ops|caller\nops|postgres", 'and event triggers, too');
-is(value($node, q{SELECT DISTINCT role, login, outcome FROM secrets.audit_log WHERE name = 'admin/ops' AND action = 'read'}),
+is(value($node, q{SELECT DISTINCT role, login FROM public.ddl WHERE role <> login ORDER BY login}), "ops|caller\nops|postgres", 'and event triggers, too');
+is(value($node, q{SELECT DISTINCT role, login, outcome FROM secrets.audit_log WHERE name = 'admin/ops' AND action = 'read' ORDER BY login}),
 	"ops|caller|allowed\nops|postgres|allowed", 'what it reads is in the audit, as its own') ;
-is(value($node, q{SELECT DISTINCT role, reason FROM secrets.audit_log WHERE name = 'admin/team' AND action = 'read' AND outcome = 'denied' AND role <> 'ops'}),
+is(value($node, q{SELECT DISTINCT role, reason FROM secrets.audit_log WHERE name = 'admin/team' AND action = 'read' AND outcome = 'denied' AND role <> 'ops' ORDER BY role}),
 	"postgres|asked by the server itself\nteam|asked by the server itself", 'and what others would have lent it');
 
 # Advisory locks that the session had are its own.

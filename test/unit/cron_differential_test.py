@@ -19,6 +19,8 @@ by day, says what we say.  One that nothing explains fails the test.
             larger than the field, a range of weekdays that ends with 0, other
             characters for blanks and digits.
   narrower  What it does not read: blanks around a word.
+  circled   (6.2.4, for later) 5-5 is once around, the whole field, and 50-10
+            goes on from the field's start.
 """
 
 import calendar
@@ -197,6 +199,8 @@ class Differential:
             if theirs is not None:
                 if self.is_wider(text):
                     self.explained["wider"] += 1
+                elif self.is_circled(text, ours, theirs):
+                    self.explained["circled"] += 1
                 else:
                     self.complain("theirs alone reads", text)
             return None
@@ -210,16 +214,42 @@ class Differential:
             self.never(text, theirs)
             return None
         if meaning(theirs.expanded) != ours[1:6]:
-            self.complain("read otherwise", text, ours, theirs.expanded)
+            if self.is_circled(text, ours, theirs):
+                self.explained["circled"] += 1
+            else:
+                self.complain("read otherwise", text, ours, theirs.expanded)
             return None
         return ours, theirs
+
+    def ranges(self, i, field):
+        """(first, last) of what are ranges."""
+        names = (dict(zip(MONTHS, range(1, 13))), dict(zip(WEEKDAYS[:7], range(7))))
+        for element in field.lower().split(","):
+            ends = element.partition("/")[0].split("-")
+            if i >= 3:
+                ends = [str(names[i - 3].get(end, end)) for end in ends]
+            if len(ends) == 2 and all(map(str.isdigit, ends)):
+                yield int(ends[0]), int(ends[1])
+
+    def is_circled(self, text, ours, theirs):
+        """Each field that is read otherwise has a range from a value to itself; or one that runs backwards is read."""
+        fields = list(enumerate(text.split()))
+        if ours[0] == INVALID:
+            return any(first > last for i, field in fields for first, last in self.ranges(i, field))
+        return all(any(first == last or i == 4 and {first, last} == {0, 7} for first, last in self.ranges(i, field))
+                   for i, field in fields if meaning(theirs.expanded)[i] != ours[1 + i])
 
     def never(self, text, theirs):
         """croniter finds that out when it is asked."""
         try:
-            self.complain("comes after all", text, theirs.get_next(float))
+            theirs.get_next(float)
         except CroniterBadDateError:
             self.explained["never (both)"] += 1
+        else:
+            if any(first == last for i in (2, 3) for first, last in self.ranges(i, text.split()[i])):
+                self.explained["circled"] += 1
+            else:
+                self.complain("comes after all", text)
 
     # When is it next.
 
