@@ -175,6 +175,13 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, bits32 flags)
 #define GET_SORTED_DATUM(sort, value, isnull) tuplesort_getdatum(sort, true, value, isnull, NULL)
 #endif
 
+/* 17 asks whether a stronger lock will do. */
+#if PG_VERSION_NUM >= 170000
+#define LOCK_IS_HELD(tag, mode) LockHeldByMe(tag, mode, false)
+#else
+#define LOCK_IS_HELD(tag, mode) LockHeldByMe(tag, mode)
+#endif
+
 /* 15 wants to know where in a statement ALTER ROLE stands; and what is wrong with a password is const. */
 #if PG_VERSION_NUM >= 150000
 #define ALTER_ROLE(stmt) AlterRole(make_parsestate(NULL), stmt)

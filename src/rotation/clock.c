@@ -53,7 +53,7 @@ look_at_zone(const Wall *wall, int64_t instant)
 
 	if (found == 0)
 	{
-		/* Of the very instant of the last change that it has worked out it says so too, but not of the next. */
+		/* It says so as well at the very instant of the last change that it keeps, although it goes on to make others up. */
 		at++;
 		found = pg_next_dst_boundary(&at, &before, &is_dst, &boundary, &after, &is_dst_after, zone);
 	}

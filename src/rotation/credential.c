@@ -14,6 +14,9 @@
 #include "rotation/credential.h"
 #include "rotation/uri.h"
 
+#define FEWEST_ITERATIONS 4096	/* as the server's usual */
+#define MOST_ITERATIONS 1000000	/* half a second, or so */
+
 static JsonText
 text_of(const Plain *plain)
 {
@@ -87,7 +90,7 @@ credential_read(const Plain *plain)
 		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 			   errmsg("the secret is binary, and holds no password"));
 	credential.password = credential.is_json ? get_member(plain, "password") : copy_whole(plain);
-	if (credential.password == NULL || has_zero_byte(credential.password))
+	if (credential.password == NULL || buffer_len(credential.password) == 0 || has_zero_byte(credential.password))
 		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 			   errmsg("the secret holds no password"),
 			   errhint("It is the whole text, or the member \"password\" of a JSON object."));
@@ -217,13 +220,13 @@ credential_new_password(const PasswordOptions *options)
 	return out;
 }
 
-/* 16 and later let one choose. */
+/* 16 and later let one choose.  It is anybody's to set who calls, and the password somebody else's: within reason. */
 static int
 iterations(void)
 {
 	const char *setting = GetConfigOption("scram_iterations", true, false);
 
-	return setting ? atoi(setting) : 4096;
+	return setting ? Max(FEWEST_ITERATIONS, Min(MOST_ITERATIONS, atoi(setting))) : FEWEST_ITERATIONS;
 }
 
 char *

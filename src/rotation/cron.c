@@ -235,15 +235,12 @@ cron_parse(const char *text, size_t len, Cron *cron)
 			return CRON_INVALID;
 	if (reader.at != reader.end)
 		return CRON_INVALID;
-	*cron = (Cron)
-	{
-		.minutes = bits[MINUTE],
-			.hours = (uint32_t) bits[HOUR],
-			.days = (uint32_t) bits[DAY],
-			.months = (uint32_t) bits[MONTH],
-			.weekdays = (uint32_t) ((bits[WEEKDAY] | bits[WEEKDAY] >> 7) & 0x7f),
-			.either_day = !star[DAY] && !star[WEEKDAY],
-	};
+	cron->minutes = bits[MINUTE];
+	cron->hours = (uint32_t) bits[HOUR];
+	cron->days = (uint32_t) bits[DAY];
+	cron->months = (uint32_t) bits[MONTH];
+	cron->weekdays = (uint32_t) ((bits[WEEKDAY] | bits[WEEKDAY] >> 7) & 0x7f);
+	cron->either_day = !star[DAY] && !star[WEEKDAY];
 	return has_a_day(cron) ? CRON_OK : CRON_NEVER;
 }
 

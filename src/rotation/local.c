@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 
 #include "base/catalog.h"
 #include "base/compat.h"
@@ -137,7 +138,11 @@ local_can_login(Oid role)
 {
 	HeapTuple	tuple = find_role(role);
 	bool		can = ((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin;
+	bool		isnull;
+	Datum		until = SysCacheGetAttr(AUTHOID, tuple, Anum_pg_authid_rolvaliduntil, &isnull);
 
+	if (!isnull && DatumGetTimestampTz(until) <= GetCurrentTimestamp())
+		can = false;
 	ReleaseSysCache(tuple);
 	return can;
 }

@@ -24,6 +24,8 @@ extern void local_set_password(Oid role, SecretBuffer *password);
 
 /* Whether one could log in with it, as far as the password goes. */
 extern bool local_verifies(Oid role, SecretBuffer *password);
+
+/* LOGIN, and VALID UNTIL has not passed. */
 extern bool local_can_login(Oid role);
 
 #endif

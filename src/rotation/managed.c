@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "utils/inval.h"
 
 #include "base/refuse.h"
 #include "rotation/credential.h"
@@ -33,6 +34,7 @@ managed_check_value(const Secret *secret, const Plain *plain)
 	Credential	credential;
 	bool		is_right;
 
+	AcceptInvalidationMessages();	/* under the lock: what who had it before has committed */
 	if (!rotation_find(&secret->id, &rotation) || rotation_is_foreign(&rotation) || !managed_find_roles(&rotation, roles))
 		return;
 	credential = credential_read(plain);

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/catalog.h"
 #include "catalog/pg_authid.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -17,6 +18,7 @@
 #include "audit/audit.h"
 #include "base/options.h"
 #include "base/refuse.h"
+#include "gate/gate.h"
 #include "policy/role.h"
 #include "rotation/credential.h"
 #include "rotation/local.h"
@@ -60,10 +62,31 @@ role_of_name(const char *name)
 {
 	Oid			role = get_role_oid(name, true);
 
+	if (IsReservedName(name))
+		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE, errmsg("a predefined role has no password"));
 	if (!OidIsValid(role))
 		REFUSE(ERRCODE_UNDEFINED_OBJECT, errmsg("no such role"),
 			   errhint("The options name the role whose password it is."));
 	return role;
+}
+
+/*
+ * Locked, in one order whichever is named first, and then asked again: while it
+ * was waited for, a role may have become a superuser's or somebody else's.
+ */
+static void
+lock_roles(const Turn *turn)
+{
+	const Oid  *roles = turn->roles;
+	int			n = OidIsValid(roles[1]) ? 2 : 1;
+
+	for (int i = 0; i < n; i++)
+		local_require_right(turn->scheduler, roles[i]);
+	local_lock(n > 1 ? Min(roles[0], roles[1]) : roles[0]);
+	if (n > 1)
+		local_lock(Max(roles[0], roles[1]));
+	for (int i = 0; i < n; i++)
+		local_require_right(turn->scheduler, roles[i]);
 }
 
 /* Known by their tags from now on. */
@@ -73,24 +96,18 @@ name_roles(Turn *turn, List *names)
 	ListCell   *cell;
 	int			n = 0;
 
-	turn->rotation.roles = turn->rotation.role_tags = NIL;
 	foreach(cell, names)
+		turn->roles[n++] = role_of_name(lfirst(cell));
+	lock_roles(turn);
+	turn->rotation.roles = names;
+	turn->rotation.role_tags = NIL;
+	for (int i = 0; i < n; i++)
 	{
-		Oid			role = role_of_name(lfirst(cell));
 		char		tag[NAMEDATALEN];
 
-		local_require_right(turn->scheduler, role);
-		if (!role_lock(role))
-			(void) role_of_name("");	/* dropped at this moment */
-		role_make_tag(role, NULL, tag);
-		turn->roles[n++] = role;
-		turn->rotation.roles = lappend(turn->rotation.roles, lfirst(cell));
+		role_make_tag(turn->roles[i], NULL, tag);
 		turn->rotation.role_tags = lappend(turn->rotation.role_tags, pstrdup(tag));
 	}
-	/* Two who schedule for one role: one comes second.  In one order, whichever they name first. */
-	local_lock(n > 1 ? Min(turn->roles[0], turn->roles[1]) : turn->roles[0]);
-	if (n > 1)
-		local_lock(Max(turn->roles[0], turn->roles[1]));
 	if (rotation_has_other(&turn->rotation.secret_id, turn->rotation.role_tags))
 		REFUSE(ERRCODE_DUPLICATE_OBJECT,
 			   errmsg("another secret's rotation changes the password of this role already"),
@@ -124,11 +141,24 @@ find_roles(Turn *turn)
 		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 			   errmsg("the role whose password it is has been dropped"),
 			   errhint("secrets.schedule_rotation() names another; secrets.unschedule_rotation() ends it."));
-	for (int i = 0; i < 2 && OidIsValid(turn->roles[i]); i++)
-		local_require_right(turn->scheduler, turn->roles[i]);
+	lock_roles(turn);
 }
 
 /* ---- scheduling: are the two in step? ---- */
+
+/*
+ * Options can leave so little to chance that whoever chose them knows the value,
+ * and adopting one makes it a password: for who may write it anyhow.
+ */
+static void
+require_write(const Turn *turn, const RoleOptions *options)
+{
+	const PasswordOptions usual = PASSWORD_OPTIONS_DEFAULT;
+
+	if (options->adopt == 1 || options->password.length != usual.length || options->password.exclude[0] != '\0'
+		|| options->password.classes != NIL)
+		(void) turn_require(turn, PRIV_WRITE);
+}
 
 /* A role's password changes: that is on record, too. */
 static void
@@ -154,8 +184,9 @@ check_in_step(Turn *turn, Oid role, SecretBuffer *password, bool adopt)
 {
 	if (!local_can_login(role))
 		ereport(WARNING, (errmsg("role \"%s\" cannot log in", GetUserNameFromId(role, false)),
-						  errhint("ALTER ROLE ... LOGIN.")));
-	if (turn->rotates_at_once || local_verifies(role, password))
+						  errhint("ALTER ROLE ... LOGIN, and VALID UNTIL a time to come.")));
+	/* To say whether it is right is to let somebody guess: for who could read it. */
+	if (turn->rotates_at_once || !(adopt || gate_allows(PRIV_READ, turn->secret.name, NULL)) || local_verifies(role, password))
 		return;
 	if (adopt)
 		adopt_password(turn, role, password);
@@ -185,6 +216,7 @@ check_role(Turn *turn, bool scheduling)
 	Credential	credential;
 
 	(void) sessions_read(options.sessions);
+	require_write(turn, &options);
 	if (!scheduling)
 	{
 		find_roles(turn);
@@ -207,6 +239,21 @@ check_role(Turn *turn, bool scheduling)
 
 /* ---- rotating ---- */
 
+/*
+ * Where the sessions from before the last rotation are to end yet, the time
+ * stays, and those that came since end with them: else rotations that come more
+ * often than the delay would put it off for ever.
+ */
+static void
+end_sessions_later(Rotation *rotation, const char *tag, TimestampTz when)
+{
+	if (rotation->terminate_role == NULL || strcmp(rotation->terminate_role, tag) != 0)
+		rotation->terminate_at = NEVER;
+	rotation->terminate_at = Min(rotation->terminate_at, when);
+	rotation->terminate_before = NEVER;
+	rotation->terminate_role = pstrdup(tag);
+}
+
 static Generated
 give_password(Turn *turn, const Plain *old, Oid role, const RoleOptions *options)
 {
@@ -221,9 +268,8 @@ give_password(Turn *turn, const Plain *old, Oid role, const RoleOptions *options
 	{
 		char		tag[NAMEDATALEN];
 
-		turn->rotation.terminate_at = GetCurrentTimestamp() + delay;
-		turn->rotation.terminate_before = NEVER;
-		turn->rotation.terminate_role = role_read_tag(role, tag) ? pstrdup(tag) : NULL;
+		(void) role_read_tag(role, tag);
+		end_sessions_later(&turn->rotation, tag, GetCurrentTimestamp() + delay);
 	}
 	return made;
 }
@@ -283,6 +329,7 @@ check_pair(Turn *turn, bool scheduling)
 	int			in_use;
 
 	(void) sessions_read(options.sessions);
+	require_write(turn, &options);
 	if (!scheduling)
 	{
 		find_roles(turn);

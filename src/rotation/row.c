@@ -334,9 +334,13 @@ rotation_find_due(TimestampTz now, DueKey *at, DueKey *keys, int max_keys)
 {
 	static Statement statement = STATEMENT(
 		"SELECT next_at, secret_id FROM secrets_catalog.rotation WHERE next_at" LE "$1 "
-		"AND ROW(next_at, secret_id) OPERATOR(pg_catalog.>) ROW($2, $3) ORDER BY next_at, secret_id",
-		3, {TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID});
-	Datum		values[] = {TimestampTzGetDatum(now), TimestampTzGetDatum(at->next_at), UUIDPGetDatum(&at->secret_id)};
+		"AND ROW(next_at, secret_id) OPERATOR(pg_catalog.>) ROW($2, $3) AND system_identifier" EQ "$4 AND database_oid" EQ "$5 "
+		"ORDER BY next_at, secret_id",
+		5, {TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, INT8OID, OIDOID});
+	Datum		values[] = {
+		TimestampTzGetDatum(now), TimestampTzGetDatum(at->next_at), UUIDPGetDatum(&at->secret_id),
+		Int64GetDatum((int64) GetSystemIdentifier()), ObjectIdGetDatum(MyDatabaseId)
+	};
 	int			n = run(&statement, values, NULL, max_keys, take_due, keys);
 
 	if (n > 0)
@@ -373,6 +377,21 @@ rotation_find_ending(TimestampTz now, pg_uuid_t *ids, int max_ids)
 	Datum		values[] = {TimestampTzGetDatum(now)};
 
 	return run(&statement, values, NULL, max_ids, take_id, ids);
+}
+
+bool
+rotation_has_marked(TimestampTz now)
+{
+	static Statement statement = STATEMENT(
+		"SELECT secret_id FROM secrets_catalog.rotation r WHERE next_at" LE "$1 AND last_status" EQ "'pending' "
+		"AND system_identifier" EQ "$2 AND database_oid" EQ "$3 "
+		"AND EXISTS (SELECT FROM secrets_catalog.secret s WHERE s.id" EQ "r.secret_id AND s.deleted_at IS NULL)",
+		3, {TIMESTAMPTZOID, INT8OID, OIDOID});
+	Datum		values[] = {
+		TimestampTzGetDatum(now), Int64GetDatum((int64) GetSystemIdentifier()), ObjectIdGetDatum(MyDatabaseId)
+	};
+
+	return run(&statement, values, NULL, 1, NULL, NULL) > 0;
 }
 
 static bool

@@ -50,7 +50,7 @@ extern bool rotation_find(const pg_uuid_t *secret_id, Rotation *rotation);
 extern List *rotation_list(Snapshot snapshot);
 
 /*
- * Which are due by that time, the longest due first, after *at, and no more than
+ * Which of here are due by that time, the longest due first, after *at, and no more than
  * that many; leaves *at at the last one.  Locks nothing.
  */
 typedef struct DueKey
@@ -64,6 +64,9 @@ extern int	rotation_find_due(TimestampTz now, DueKey *at, DueKey *keys, int max_
 /* Those that were counted by a clock that has been set back since; whose sessions are to end by now, or when is not settled. */
 extern int	rotation_find_misdated(TimestampTz now, pg_uuid_t *ids, int max_ids);
 extern int	rotation_find_ending(TimestampTz now, pg_uuid_t *ids, int max_ids);
+
+/* Whether one is due that was asked for (pending). */
+extern bool rotation_has_marked(TimestampTz now);
 
 /* Another secret's schedule, of this database, that changes the password of one of these roles; false: none. */
 extern bool rotation_has_other(const pg_uuid_t *secret_id, List *role_tags);

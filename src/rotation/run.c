@@ -9,6 +9,7 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -30,6 +31,7 @@
 
 #define FIRST_PAUSE		(60 * USECS_PER_SEC)	/* after a failure; doubled with each */
 #define LONGEST_PAUSE	USECS_PER_HOUR
+#define LOCK_MILLISECONDS 5000
 #define TELL_AFTER		3		/* failures in a row */
 #define ERROR_LEN		300		/* bytes of last_error */
 
@@ -209,7 +211,7 @@ turn_open(const Turn *turn, int64 number)
 	if (number == NO_VERSION || !find_version(turn, number, &version) || version.value == NULL || version.disabled)
 		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 			   errmsg("the value that is to be rotated is disabled or destroyed"),
-			   errhint("secrets.enable(), or secrets.put() a new one."));
+			   errhint("secrets.enable(), secrets.rollback(); or secrets.unschedule_rotation(), and secrets.put() a new one."));
 	return value_open(&turn->pass, &turn->secret, &version);
 }
 
@@ -240,6 +242,18 @@ has_candidate(const Turn *turn)
 		&& version.value != NULL && !version.disabled;
 }
 
+/* Who asks is not who does it: that has a line of its own. */
+static void
+record_request(const Turn *turn)
+{
+	AuditRecord record = {
+		.action = ACTION_ROTATE,.outcome = OUTCOME_ALLOWED,.role = turn->pass.role,.name = turn->secret.name,
+		.id = &turn->secret.id,.detail = "{\"requested\": true}"
+	};
+
+	audit_record_change(&record);
+}
+
 static int64
 mark(Turn *turn)
 {
@@ -248,6 +262,7 @@ mark(Turn *turn)
 	rotation->last_status = "pending";
 	rotation->due_at = rotation->next_at = rotation->counted_at = GetCurrentTimestamp();
 	rotation_update(rotation);
+	record_request(turn);
 	worker_wake_at_commit();
 	return has_candidate(turn) ? rotation->pending_version : turn->secret.last_version + 1;
 }
@@ -263,12 +278,14 @@ run_here(Turn *turn)
 }
 
 void
-run_drop_candidate(const Secret *secret, Rotation *rotation)
+run_tell_of_candidate(const Rotation *rotation)
 {
-	if (rotation->pending_version == NO_VERSION)
-		return;
-	(void) store_drop_stage(secret, STAGE_PENDING);
-	rotation->pending_version = NO_VERSION;
+	if (rotation->pending_version != NO_VERSION)
+		ereport(WARNING,
+				(errmsg("version " INT64_FORMAT " was on its way to the other side, and may be in use there already",
+						rotation->pending_version),
+				 errhint("It keeps the stage \"pending\"; secrets.label(name, 'current', " INT64_FORMAT ") makes it the value.",
+						 rotation->pending_version)));
 }
 
 /* ---- apart: pieces ---- */
@@ -286,6 +303,29 @@ ends_everything(const ErrorData *error)
 {
 	return error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN
 		|| error->sqlerrcode == ERRCODE_CRASH_SHUTDOWN;
+}
+
+/* What fails in the commit itself leaves a new transaction, too. */
+static bool
+commit_piece(ErrorData **error)
+{
+	MemoryContext mine = CurrentMemoryContext;
+	volatile bool done = false;
+
+	PG_TRY();
+	{
+		run_commit();
+		done = true;
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(mine);
+		*error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(mine);
+	return done;
 }
 
 bool
@@ -316,18 +356,20 @@ run_piece(void (*work) (void *arg), void *arg, ErrorData **error)
 	PG_END_TRY();
 	MemoryContextSwitchTo(mine);
 	CurrentResourceOwner = owner;
+	if (!failed)
+		failed = !commit_piece(error);
 	if (failed && ends_everything(*error))
 		ReThrowError(*error);
-	if (!failed)
-		run_commit();
 	return !failed;
 }
 
-/* Whoever holds what we need does not hold the whole tick up. */
+/* Whoever holds what we need does not hold the whole tick up; nor has a statement_timeout end it all first. */
 static void
 wait_not_long(void)
 {
-	(void) set_config_option("lock_timeout", "5s", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+	int			timeout = StatementTimeout > 0 ? Min(LOCK_MILLISECONDS, Max(StatementTimeout / 2, 1)) : LOCK_MILLISECONDS;
+
+	(void) set_config_option("lock_timeout", psprintf("%d", timeout), PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
 }
 
 typedef struct Piece
@@ -352,9 +394,10 @@ find_turn(Piece *piece, bool lock)
 	memset(turn, 0, sizeof(Turn));
 	turn->is_step = !lock;
 	if (!OidIsValid(run->actor))
+	{
 		audit_set_via(VIA_SCHEDULER);
-	if (!run->wait)
 		wait_not_long();
+	}
 	if (lock)
 		found = store_lock_by_id(&run->secret_id, run->wait, &turn->secret) && rotation_lock(&run->secret_id, &turn->rotation);
 	else
@@ -430,9 +473,22 @@ propose(Piece *piece)
 	turn->rotation.last_status = "pending";
 	buffer_free(made.plain.bytes);
 	rotation_update(&turn->rotation);
+	ForceSyncCommit();			/* what the other side is told of is on disk here, whatever is set */
 }
 
-/* The first transaction: all of it, where it is inside; else the candidate. */
+/*
+ * What is outside may take us with it.  So it is due from before it begins until
+ * it has ended: the next tick goes on with it, manual or not.  And it is due last
+ * of all: whoever dies of it once more has done the others' work by then.
+ */
+static void
+announce(Turn *turn)
+{
+	turn->rotation.next_at = turn->rotation.counted_at = GetCurrentTimestamp();
+	rotation_update(&turn->rotation);
+}
+
+/* The first transaction: all of it, where it is inside; else that it is tried. */
 static void
 begin_piece(void *arg)
 {
@@ -452,6 +508,25 @@ begin_piece(void *arg)
 	caller = ask(piece);
 	if (piece->rotator->rotate)
 		(void) rotate_inside(turn, piece->rotator);
+	else
+		announce(turn);
+	as_caller(caller);
+}
+
+/* Outside, the second: the candidate. */
+static void
+propose_piece(void *arg)
+{
+	Piece	   *piece = arg;
+	Turn	   *turn = &piece->turn;
+	Caller		caller;
+
+	piece->passed = !find_turn(piece, true);
+	if (piece->passed)
+		return;
+	caller = ask(piece);
+	if (piece->rotator->propose == NULL)
+		piece->passed = true;	/* it is another by now */
 	else if (!has_candidate(turn))
 		propose(piece);
 	as_caller(caller);
@@ -470,6 +545,12 @@ step_piece(void *arg)
 	if (piece->passed)
 		return;
 	caller = ask(piece);
+	if (piece->step >= piece->rotator->nsteps)
+	{
+		piece->passed = true;	/* it is another by now */
+		as_caller(caller);
+		return;
+	}
 	candidate = turn_open(turn, turn->rotation.pending_version);
 	actor = begin_rotator(piece);
 	piece->rotator->steps[piece->step] (turn, &candidate);
@@ -520,6 +601,7 @@ finish_piece(void *arg)
 	as_caller(actor);
 	buffer_free(candidate.bytes);
 	promote(turn);
+	ForceSyncCommit();
 	note_success(turn);
 	as_caller(caller);
 }
@@ -598,6 +680,8 @@ run_pieces(Piece *piece, ErrorData **error)
 		return false;
 	if (piece->passed || piece->rotator->rotate)
 		return true;
+	if (!run_piece(propose_piece, piece, error))
+		return false;
 	for (piece->step = 0; piece->step < piece->rotator->nsteps && !piece->passed; piece->step++)
 		if (!run_piece(step_piece, piece, error))
 			return false;
@@ -622,7 +706,9 @@ run_apart(const Run *run, ErrorData **error)
 	}
 	PG_FINALLY();
 	{
-		LockRelease(&tag, ExclusiveLock, true);
+		/* A commit that failed has let it go. */
+		if (LOCK_IS_HELD(&tag, ExclusiveLock))
+			LockRelease(&tag, ExclusiveLock, true);
 	}
 	PG_END_TRY();
 	if (!ok)

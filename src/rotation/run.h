@@ -21,8 +21,8 @@ extern void run_refuse_foreign(const Rotation *rotation);
 /* due_at and next_at from that time on; of a certificate, well before it ends. */
 extern void run_count_next(Rotation *rotation, const Secret *secret, TimestampTz from);
 
-/* Takes back a candidate that no longer counts: its stage. */
-extern void run_drop_candidate(const Secret *secret, Rotation *rotation);
+/* A candidate that nobody will bring further; it keeps its stage. */
+extern void run_tell_of_candidate(const Rotation *rotation);
 
 /* ---- in transactions of its own: SPI is connected, and not atomic ---- */
 

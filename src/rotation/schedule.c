@@ -21,6 +21,7 @@
 #include "kv/common.h"
 #include "policy/role.h"
 #include "rotation/clock.h"
+#include "rotation/local.h"
 #include "rotation/managed.h"
 #include "rotation/options.h"
 #include "rotation/rotation.h"
@@ -30,6 +31,9 @@
 #include "rotation/tick.h"
 #include "rotation/worker.h"
 #include "store/name.h"
+
+#define MOST_WORDS		256
+#define MOST_OPTIONS	16384
 
 /* ---- rotators ---- */
 
@@ -88,6 +92,20 @@ sign(Rotation *rotation, Oid role)
 	rotation->scheduled_tag = pstrdup(tag);
 }
 
+/* Whoever looks at schedules reads all of them. */
+static void
+check_size(const Rotation *rotation)
+{
+	const char *const words[] = {rotation->schedule, rotation->timezone, rotation->window, rotation->jitter, rotation->rotator};
+
+	for (int i = 0; i < lengthof(words); i++)
+		if (words[i] && strlen(words[i]) > MOST_WORDS)
+			REFUSE(ERRCODE_INVALID_PARAMETER_VALUE, errmsg("the schedule, or one of its options, is too long"));
+	if (VARSIZE_ANY(rotation->options) > MOST_OPTIONS)
+		REFUSE(ERRCODE_PROGRAM_LIMIT_EXCEEDED, errmsg("the options are too large"),
+			   errdetail("%d bytes are allowed.", MOST_OPTIONS));
+}
+
 static Rotation
 read_request(const ScheduleRequest *request)
 {
@@ -99,6 +117,7 @@ read_request(const ScheduleRequest *request)
 	rotation.options = options_take_text(request->options, "timezone", &rotation.timezone);
 	rotation.options = options_take_text(rotation.options, "window", &rotation.window);
 	rotation.options = options_take_text(rotation.options, "jitter", &rotation.jitter);
+	check_size(&rotation);
 	check_clock_options(&rotation);
 	(void) clock_read(rotation.schedule, rotation.timezone);
 	return rotation;
@@ -146,7 +165,7 @@ rotation_schedule(const ScheduleRequest *request)
 	if (had)
 		keep_history(&before, &turn.rotation);
 	if (had && before.pending_version != turn.rotation.pending_version)
-		run_drop_candidate(&turn.secret, &before);
+		run_tell_of_candidate(&before);
 	if (had)
 	{
 		rotation_update(&turn.rotation);
@@ -186,7 +205,7 @@ rotation_unschedule(const char *name)
 {
 	Turn		turn = begin_turn(name);
 
-	run_drop_candidate(&turn.secret, &turn.rotation);
+	run_tell_of_candidate(&turn.rotation);
 	rotation_delete(&turn.secret.id);
 }
 
@@ -339,7 +358,9 @@ rotation_rotate_now(const char *name)
 		raise_again(error);		/* before SPI takes its memory away */
 	SPI_finish();
 	if (result == RUN_PASSED)
-		refuse_unscheduled();
+		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+			   errmsg("the secret, or its schedule, was changed by somebody else meanwhile"),
+			   errhint("Look at secrets.rotations, and repeat."));
 }
 
 void
@@ -377,6 +398,19 @@ find_here(char **name, char **tag)
 	*name = GetUserNameFromId(role, false);
 	*tag = pstrdup(new_tag);
 	return true;
+}
+
+/* Nobody schedules for one of them from here on. */
+static void
+lock_all(const Rotation *rotation)
+{
+	Oid			roles[2];
+
+	if (!managed_find_roles(rotation, roles))
+		return;
+	local_lock(OidIsValid(roles[1]) ? Min(roles[0], roles[1]) : roles[0]);
+	if (OidIsValid(roles[1]))
+		local_lock(Max(roles[0], roles[1]));
 }
 
 static bool
@@ -428,6 +462,7 @@ adopt_one(const pg_uuid_t *secret_id)
 				 errhint("secrets.schedule_rotation() makes another.")));
 		return false;
 	}
+	lock_all(&rotation);
 	if (rotation_has_other(secret_id, rotation.role_tags))
 	{
 		ereport(WARNING,
@@ -435,6 +470,8 @@ adopt_one(const pg_uuid_t *secret_id)
 						secret.name)));
 		return false;
 	}
+	if (rotation.role_tags)
+		rotation_delete_of_deleted(rotation.role_tags);
 	warn_of_original(&secret, &rotation);
 	rotation_make_native(&rotation);
 	rotation.terminate_at = rotation.terminate_before = NEVER;
@@ -444,29 +481,43 @@ adopt_one(const pg_uuid_t *secret_id)
 	return true;
 }
 
+/* In order of name, as rotate_all() goes. */
+static List *
+find_foreign(const char *pattern)
+{
+	Snapshot	snapshot = catalog_snapshot();
+	List	   *all = NIL;
+	ListCell   *cell;
+
+	foreach(cell, rotation_list(snapshot))
+	{
+		const Rotation *rotation = lfirst(cell);
+		Wanted	   *wanted = palloc(sizeof(Wanted));
+		Secret		secret;
+
+		wanted->id = rotation->secret_id;
+		if (!rotation_is_foreign(rotation) || !store_find_by_id(&wanted->id, snapshot, &secret)
+			|| !pattern_matches(pattern, strlen(pattern), secret.name, strlen(secret.name)))
+			continue;
+		wanted->name = secret.name;
+		all = lappend(all, wanted);
+	}
+	UnregisterSnapshot(snapshot);
+	list_sort(all, compare_names);
+	return all;
+}
+
 int
 rotation_adopt(const char *pattern)
 {
-	Snapshot	snapshot;
-	List	   *all;
-	ListCell   *cell;
 	int			adopted = 0;
+	ListCell   *cell;
 
 	check_pattern(pattern);
 	(void) gate_require(PRIV_OPERATE, NULL);
 	gate_begin_change();
-	snapshot = catalog_snapshot();
-	all = rotation_list(snapshot);
-	foreach(cell, all)
-	{
-		const Rotation *rotation = lfirst(cell);
-		Secret		secret;
-
-		if (rotation_is_foreign(rotation) && store_find_by_id(&rotation->secret_id, snapshot, &secret)
-			&& pattern_matches(pattern, strlen(pattern), secret.name, strlen(secret.name)))
-			adopted += adopt_one(&rotation->secret_id);
-	}
-	UnregisterSnapshot(snapshot);
+	foreach(cell, find_foreign(pattern))
+		adopted += adopt_one(&((Wanted *) lfirst(cell))->id);
 	return adopted;
 }
 

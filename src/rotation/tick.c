@@ -327,6 +327,20 @@ tick_all(int max_work, TimestampTz until)
 		run_tick(tick, max_work, until, 0);
 }
 
+bool
+tick_has_marked(void)
+{
+	pg_uuid_t	id;
+	bool		has;
+
+	if (why_not_now())
+		return false;
+	begin_look();
+	has = rotation_has_marked(GetCurrentTimestamp()) || rotation_find_ending(GetCurrentTimestamp(), &id, 1) > 0;
+	end_look();
+	return has;
+}
+
 void
 tick_marked(TimestampTz committed)
 {

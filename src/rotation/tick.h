@@ -16,4 +16,7 @@ extern void tick_all(int max_work, TimestampTz until);
 /* Only what was asked for by a transaction that was committed then: marked rotations, ends of sessions. */
 extern void tick_marked(TimestampTz committed);
 
+/* Whether there is such work now. */
+extern bool tick_has_marked(void);
+
 #endif

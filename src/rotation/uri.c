@@ -142,6 +142,9 @@ uri_replace(const char *uri, size_t len, const char *user, const char *password,
 		return false;
 	stop = authority_end(start, end);
 	at = find_last_at(start, stop);
+	/* A password with a bare / in it: what is behind would be left standing. */
+	if (at == NULL && find_last_at(stop, find(stop, find(stop, end, '#'), '?')) != NULL)
+		return false;
 	add(&writer, uri, (size_t) (start - uri));
 	if (user)
 		add_encoded(&writer, user, strlen(user));

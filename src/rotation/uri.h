@@ -11,7 +11,7 @@
  * scheme://[user[:password]@]rest with that user and password, percent-encoded,
  * and the same rest.  user NULL: the one that is there stays.  Members user and
  * password among the parameters behind a "?" are replaced as well, for they
- * would win.  False: it is no URI, or out (size bytes) is too small; out has
+ * would win.  False: it is no URI, or not clear where its host begins, or out (size bytes) is too small; out has
  * room in any case with len + 6 * (length of user + password) + 64 bytes.
  */
 extern bool uri_replace(const char *uri, size_t len, const char *user, const char *password, size_t password_len,

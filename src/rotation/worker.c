@@ -4,12 +4,14 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/pg_extension.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
+#include "storage/lock.h"
 #include "tcop/tcopprot.h"
 #include "tcop/utility.h"
 #include "utils/guc.h"
@@ -89,14 +91,37 @@ worker_was_wanted(void)
 	return was;
 }
 
-/* As a procedure does that is called by itself: SPI, and transactions that it ends. */
+/* One a database: for many there may be no places. */
+static LOCKTAG
+tag_of_database(void)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, 0, 0);
+	return tag;
+}
+
+/*
+ * As a procedure does that is called by itself: SPI, and transactions that it
+ * ends.  Who finds another at it goes, and that one looks again when it has let
+ * the lock go: what was committed before is found by one of the two.
+ */
 static void
 work(TimestampTz committed)
 {
+	LOCKTAG		tag = tag_of_database();
+
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
-	tick_marked(committed);
+	do
+	{
+		if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+			break;
+		tick_marked(committed);
+		LockRelease(&tag, ExclusiveLock, true);
+		committed = 0;
+	} while (tick_has_marked());
 	SPI_finish();
 	CommitTransactionCommand();
 }

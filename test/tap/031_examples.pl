@@ -390,7 +390,7 @@ stop($_) foreach qw(mariadb redis);
 $node->stop;
 cmp_ok(scalar @made, '>', 20, 'passwords were made');
 is_deeply([ files_with($dir, @made) ], [], 'none is in a file of MariaDB or Redis');
-is_deeply([ files_with($node->basedir, @made) ], [], 'nor in one of PostgreSQL');
+is_deeply([ files_with($node->basedir, @made), files_with($node->logfile, @made) ], [], 'nor in one of PostgreSQL, its log among them');
 is(scalar(files_with("$dir/redis/users.acl", 'user shop on')), 1, 'the search finds what is there');
 
 done_testing();

@@ -61,6 +61,9 @@ static void
 bare_at(void)
 {
 	check_uri("x://a:b@c@h/d", "u", "p", "x://u:p@h/d");
+	check_uri("x://a:b/c@h/d", "u", "p", NULL);
+	check_uri("x://h/a?b=c@d", "u", "p", "x://u:p@h/a?b=c@d");
+	check_uri("x://h/a#b@c", "u", "p", "x://u:p@h/a#b@c");
 }
 
 static void
