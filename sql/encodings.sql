@@ -58,6 +58,11 @@ SELECT secrets.get_bytes('enc/money'), rekey_remaining, secrets.put('enc/money',
 COPY (SELECT 'enc/in', E'\xe4') TO :'f' (ENCODING 'UTF8');
 COPY secrets.inbox (name, value) FROM :'f' (ENCODING 'UTF8');
 SELECT secrets.get('enc/in') = E'\xe4', secrets.get_bytes('enc/in');
+-- A role's name is as the database has it; in a value, and in a URI, it is UTF-8.
+DO $$BEGIN EXECUTE format('CREATE ROLE %I LOGIN', E'enc_\xe4'); END$$;
+SELECT secrets.put('enc/role', jsonb_build_object('username', E'enc_\xe4', 'password', E'\xf6', 'uri', 'postgresql://u:p@h/d')), secrets.schedule_rotation('enc/role', 'manual', 'role', '{"adopt": true}'), secrets.rotate('enc/role');
+SELECT secrets.get('enc/role', 'username') = E'enc_\xe4', position('\x656e635fc3a4' IN secrets.get_bytes('enc/role')) > 0, secrets.get('enc/role', 'uri') LIKE 'postgresql://enc\_\%C3\%A4:%@h/d', secrets.put('enc/role', secrets.get('enc/role')), secrets.unschedule_rotation('enc/role');
+DO $$BEGIN EXECUTE format('DROP ROLE %I', E'enc_\xe4'); END$$;
 SET client_encoding = 'UTF8';
 SELECT secrets.get('enc/in') = E'\xe4', secrets.get_bytes('enc/in');
 

@@ -45,6 +45,9 @@ SELECT options, pg_temp.state('secrets.schedule_rotation(''rot/a'', ''0 3 * * *'
 	'{"window": "canary"}', '{"window": "59 seconds"}', '{"window": "-1 hour"}', '{"window": 3600}', '{"window": ""}', '{"window": "1 hour", "jitter": "1 hour"}',
 	'{"jitter": "canary"}', '{"jitter": "-1 s"}', '{"jitter": "200 years"}', '{"jitter": {}}', '{"canary": 1}', '{"Timezone": "UTC"}', '[]', '"canary"', '1', 'null']) options;
 SELECT pg_temp.try('secrets.schedule_rotation(''rot/a'', ''@daily'', options => $1[1]::jsonb)', options) FROM unnest(ARRAY['{"timezone": "canary"}', '{"window": "canary"}', '{"window": "1 hour", "jitter": "1 hour"}', '{"jitter": 1}', '{"canary": 1}', '[]']) options;
+-- None of it is longer than it need be.
+SELECT pg_temp.state($$secrets.schedule_rotation('rot/a', '1 day' || repeat(' ', 1000))$$), pg_temp.state($$secrets.schedule_rotation('rot/a', '1 day', options => jsonb_build_object('timezone', repeat('canary', 100)))$$), pg_temp.state($$secrets.schedule_rotation('rot/a', '1 day', options => jsonb_build_object('window', '1 day' || repeat(' ', 1000)))$$),
+	pg_temp.state($$secrets.schedule_rotation('rot/a', '1 day', options => jsonb_build_object('jitter', '1 day' || repeat(' ', 1000)))$$), pg_temp.state($$secrets.schedule_rotation('rot/a', '1 day', options => jsonb_build_object('exclude', repeat('canary', 10000)))$$);
 -- The delay is at random, and below what it says.
 CREATE FUNCTION pg_temp.delays(n int) RETURNS SETOF interval LANGUAGE plpgsql AS $$
 BEGIN

@@ -77,7 +77,9 @@ SELECT secrets.rotate('role/app') > 0, pg_temp.in_step('role/app', 'rotation_app
 -- A role that cannot log in.
 ALTER ROLE rotation_app NOLOGIN;
 SELECT secrets.schedule_rotation('role/app', '30 days', 'role', '{"role": "rotation_app"}') > now();
-ALTER ROLE rotation_app LOGIN;
+ALTER ROLE rotation_app LOGIN VALID UNTIL '2020-01-01';
+SELECT secrets.schedule_rotation('role/app', '30 days', 'role', '{"role": "rotation_app"}') > now();
+ALTER ROLE rotation_app VALID UNTIL 'infinity';
 
 -- ---- what is refused ----
 
@@ -87,7 +89,9 @@ SELECT options, pg_temp.state('secrets.schedule_rotation(''role/app'', ''1 day''
 SELECT pg_temp.try('secrets.schedule_rotation(''role/app'', ''1 day'', ''role'', $1[1]::jsonb)', options) FROM unnest(ARRAY['{}', '{"role": "canary_no_such_role"}', '{"role": "rotation_app", "sessions": "canary"}']) options;
 SELECT secrets.put_bytes('role/bytes', '\x00'), secrets.put('role/json', '{"user": "canary"}'), secrets.put('role/array', '["canary"]'), secrets.put('role/off', 'canary'), secrets.disable('role/off', 1), secrets.put('role/gone', 'canary'), secrets.destroy('role/gone', 1), secrets.put('role/uri', '{"password": "canary", "uri": "canary"}'), secrets.put('role/uri2', '{"password": "canary", "uri": {"canary": 1}}');
 CREATE ROLE rotation_other LOGIN PASSWORD 'x';
-SELECT name, pg_temp.try('secrets.schedule_rotation($1[1], ''1 day'', ''role'', ''{"role": "rotation_other"}'')', 'role/' || name) FROM unnest('{bytes,json,off,gone,uri}'::text[]) name;
+SELECT secrets.put('role/empty', '');
+SELECT name, pg_temp.try('secrets.schedule_rotation($1[1], ''1 day'', ''role'', ''{"role": "rotation_other"}'')', 'role/' || name) FROM unnest('{bytes,json,off,gone,uri,empty}'::text[]) name;
+SELECT pg_temp.try($$secrets.schedule_rotation('role/app', '1 day', 'role', '{"role": "pg_monitor"}')$$);
 -- One role, one secret; a deleted one gives way.
 SELECT secrets.put('role/second', 'x'), pg_temp.try($$secrets.schedule_rotation('role/second', '1 day', 'role', '{"role": "rotation_app"}')$$);
 SELECT secrets.schedule_rotation('role/second', '1 day', 'role', '{"role": "rotation_other"}') > now();
@@ -184,11 +188,21 @@ GRANT rotation_bypassrls TO rotation_admin WITH ADMIN OPTION;
 GRANT rotation_plain TO rotation_none;
 SELECT count(secrets.put('right/' || r, 'x')) FROM unnest('{plain,super,replication,bypassrls}'::text[]) r;
 SELECT count(secrets.grant('rotate', 'right/**', 'rotation_' || r)) FROM unnest('{admin,none,plain,super,replication,bypassrls,creator,member}'::text[]) r;
--- Who says which role's password it is can guess the value, and choose it: that is for who may read and write it.
-SELECT pg_temp.as_role('rotation_plain', $$secrets.schedule_rotation('right/plain', '1 day', 'role', '{"role": "rotation_plain"}')$$);
-SELECT count(secrets.grant('read', 'right/**', 'rotation_plain')), pg_temp.as_role('rotation_plain', $$secrets.schedule_rotation('right/plain', '1 day', 'role', '{"role": "rotation_plain"}')$$);
-SELECT secrets.revoke('read', 'right/**', 'rotation_plain'), count(secrets.grant('write', 'right/**', 'rotation_plain')), pg_temp.as_role('rotation_plain', $$secrets.schedule_rotation('right/plain', '1 day', 'role', '{"role": "rotation_plain"}')$$);
-SELECT count(secrets.grant('read, write', 'right/**', 'rotation_' || r)) FROM unnest('{admin,none,plain,super,replication,bypassrls,creator,member}'::text[]) r;
+-- With rotate alone one cannot choose the value, by options or by adopting it, nor find out whether one has guessed it.
+ALTER ROLE rotation_plain PASSWORD 'not the stored one';
+CREATE FUNCTION pg_temp.as_plain(options text) RETURNS text LANGUAGE sql AS $$SELECT pg_temp.as_role('rotation_plain', format('secrets.schedule_rotation(''right/plain'', ''1 day'', ''role'', %L) > now()', '{"role": "rotation_plain"' || options || '}'))$$;
+CREATE TEMP TABLE option AS SELECT * FROM unnest(ARRAY['', ', "sessions": "terminate"', ', "length": 40', ', "exclude": "abc"', ', "classes": ["lower"]', ', "adopt": true', ', "adopt": false']) WITH ORDINALITY o (option, n);
+SELECT option, pg_temp.as_plain(option) FROM option ORDER BY n;
+-- With read one is told that it is another ...
+SELECT count(secrets.grant('read', 'right/**', 'rotation_plain'));
+SELECT pg_temp.as_plain(''), pg_temp.as_plain(', "length": 40');
+-- ... and with write one may choose.
+SELECT secrets.revoke('read', 'right/**', 'rotation_plain'), count(secrets.grant('write', 'right/**', 'rotation_plain'));
+SELECT option, pg_temp.as_plain(option) FROM option ORDER BY n;
+SELECT pg_temp.in_step('right/plain', 'rotation_plain');
+-- The privilege is asked for again at each rotation.
+SELECT pg_temp.as_plain(', "length": 40'), secrets.revoke('write', 'right/**', 'rotation_plain'), pg_temp.try($$secrets.rotate('right/plain')$$);
+SELECT pg_temp.as_plain(''), secrets.rotate('right/plain') > 0;
 -- Who schedules (down) whose password is changed (across).
 SELECT who, string_agg(whom || ' ' || pg_temp.as_role('rotation_' || who, format($q$secrets.schedule_rotation('right/%s', '1 day', 'role', '{"role": "rotation_%1$s"}') > now()$q$, whom)), ', ' ORDER BY b) FROM unnest('{none,creator,admin,member,plain,super,replication,bypassrls}'::text[]) WITH ORDINALITY who (who, a), unnest('{plain,super,replication,bypassrls}'::text[]) WITH ORDINALITY whom (whom, b) GROUP BY a, who ORDER BY a;
 SELECT secrets.schedule_rotation('right/super', '1 day', 'role', '{"role": "rotation_super"}') > now(), secrets.schedule_rotation('right/replication', '1 day', 'role', '{"role": "rotation_replication"}') > now(), secrets.schedule_rotation('right/bypassrls', '1 day', 'role', '{"role": "rotation_bypassrls"}') > now();

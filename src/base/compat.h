@@ -175,6 +175,14 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, bits32 flags)
 #define GET_SORTED_DATUM(sort, value, isnull) tuplesort_getdatum(sort, true, value, isnull, NULL)
 #endif
 
+/* 14 has no timeouts that come again. */
+#if PG_VERSION_NUM >= 150000
+#define TIMEOUT_AFTER_AND_EVERY(id, first, again) \
+	enable_timeout_every(id, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), first), again)
+#else
+#define TIMEOUT_AFTER_AND_EVERY(id, first, again) enable_timeout_after(id, first)
+#endif
+
 /* 17 asks whether a stronger lock will do. */
 #if PG_VERSION_NUM >= 170000
 #define LOCK_IS_HELD(tag, mode) LockHeldByMe(tag, mode, false)

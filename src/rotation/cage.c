@@ -27,12 +27,15 @@
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timeout.h"
+#include "utils/timestamp.h"
 
 #include "base/refuse.h"
 #include "gate/gate.h"
 #include "rotation/cage.h"
 
 #define LIMIT_SECONDS	60
+#define AGAIN_SECONDS	5
+#define MOST_CANCELS	3
 #define MOST_ARGS		4
 #define WITHHELD		"the message is withheld: it quotes the value"
 
@@ -85,14 +88,22 @@ clean_line(ErrorData *line)
 /* ---- how long it takes ---- */
 
 static TimeoutId limit;
-static volatile sig_atomic_t took_too_long = false;
+static volatile sig_atomic_t took_too_long = 0;	/* how often it was said */
 
-/* As for statement_timeout: to the children, too, that a COPY may have. */
+/*
+ * As for statement_timeout: to the children, too, that a COPY may have.  A
+ * function can catch that, and go on; not what ends the whole process.
+ */
 static void
 cancel(void)
 {
-	took_too_long = true;
-	kill(-MyProcPid, SIGINT);
+	if (took_too_long < MOST_CANCELS)
+	{
+		took_too_long++;
+		kill(-MyProcPid, SIGINT);
+	}
+	else
+		kill(MyProcPid, SIGTERM);
 }
 
 /* The first time in this session. */
@@ -180,12 +191,12 @@ lock_in(const Cage *cage)
 	Before		before = {.dest = whereToSendOutput,.had_locks = has_advisory_locks()};
 
 	prepare();
-	took_too_long = false;
+	took_too_long = 0;
 	gate_enter_rotator(cage->role);
 	inside = cage;
 	if (whereToSendOutput == DestRemote)
 		whereToSendOutput = DestNone;	/* INFO goes to a client whatever he has set */
-	enable_timeout_after(limit, LIMIT_SECONDS * 1000);
+	TIMEOUT_AFTER_AND_EVERY(limit, LIMIT_SECONDS * 1000, AGAIN_SECONDS * 1000);
 	return before;
 }
 

@@ -5,7 +5,8 @@
  * work for somebody (a security-restricted operation): no SET ROLE, nothing
  * temporary, nothing deferred to the commit, where another would run it.  The
  * search_path is pinned.  What it sets is set back, the advisory locks that it
- * leaves to the session are released; a minute, then it is cancelled.
+ * leaves to the session are released.  After a minute it is cancelled; where it
+ * catches that, its process ends.
  *
  * What it says goes to the server's log alone, without the values that it was
  * given; its errors come out as ours, without them, and without DETAIL, HINT and
