@@ -35,6 +35,8 @@
 #define TELL_AFTER		3		/* failures in a row */
 #define ERROR_LEN		300		/* bytes of last_error */
 
+static const char not_ended[] = "it was begun, and has not ended";
+
 /* ---- who ---- */
 
 void
@@ -157,6 +159,18 @@ short_message(const ErrorData *error)
 	int			len = pg_mbcliplen(message, (int) strlen(message), ERROR_LEN);
 
 	return pnstrdup(message, (Size) len);
+}
+
+static void
+tell_of_failures(const Turn *turn)
+{
+	if (turn->rotation.failures != TELL_AFTER)
+		return;
+	notify_watchers(&turn->secret, turn->secret.current_version, "rotation_failed");
+	ereport(WARNING,
+			(errmsg("rotation of secret \"%s\" has failed %d times in a row: %s",
+					turn->secret.name, turn->rotation.failures, turn->rotation.last_error),
+			 errhidestmt(true), errhidecontext(true)));
 }
 
 /* ---- a new value ---- */
@@ -479,13 +493,25 @@ propose(Piece *piece)
 /*
  * What is outside may take us with it.  So it is due from before it begins until
  * it has ended: the next tick goes on with it, manual or not.  And it is due last
- * of all: whoever dies of it once more has done the others' work by then.
+ * of all: whoever dies of it once more has done the others' work by then.  Found
+ * not ended, that attempt was a failure, and the pause is as after any.
  */
 static void
 announce(Turn *turn)
 {
-	turn->rotation.next_at = turn->rotation.counted_at = GetCurrentTimestamp();
-	rotation_update(&turn->rotation);
+	Rotation   *rotation = &turn->rotation;
+	bool		was_cut_off = rotation->last_error && strcmp(rotation->last_error, not_ended) == 0;
+
+	rotation->next_at = rotation->counted_at = GetCurrentTimestamp();
+	rotation->last_error = unconstify(char *, not_ended);
+	if (was_cut_off)
+	{
+		rotation->failures++;
+		rotation->next_at = after_failure(rotation);
+	}
+	rotation_update(rotation);
+	if (was_cut_off)
+		tell_of_failures(turn);
 }
 
 /* The first transaction: all of it, where it is inside; else that it is tried. */
@@ -607,18 +633,6 @@ finish_piece(void *arg)
 }
 
 /* ---- apart: failures ---- */
-
-static void
-tell_of_failures(const Turn *turn)
-{
-	if (turn->rotation.failures != TELL_AFTER)
-		return;
-	notify_watchers(&turn->secret, turn->secret.current_version, "rotation_failed");
-	ereport(WARNING,
-			(errmsg("rotation of secret \"%s\" has failed %d times in a row: %s",
-					turn->secret.name, turn->rotation.failures, turn->rotation.last_error),
-			 errhidestmt(true), errhidecontext(true)));
-}
 
 /* The candidate stays, if there is one: the other side may know it by now. */
 static void
