@@ -503,7 +503,7 @@ announce(Turn *turn)
 	bool		was_cut_off = rotation->last_error && strcmp(rotation->last_error, not_ended) == 0;
 
 	rotation->next_at = rotation->counted_at = GetCurrentTimestamp();
-	rotation->last_error = unconstify(char *, not_ended);
+	rotation->last_error = pstrdup(not_ended);
 	if (was_cut_off)
 	{
 		rotation->failures++;
