@@ -338,5 +338,5 @@ finish(Turn *turn, const Plain *candidate)
 }
 
 const Rotator rotator_function = {
-	.name = "function",.check = check,.propose = propose,.nsteps = 2,.steps = {set, test},.finish = finish
+	.name = "function",.needs_own_process = true,.check = check,.propose = propose,.nsteps = 2,.steps = {set, test},.finish = finish
 };

@@ -46,6 +46,9 @@ typedef struct Rotator
 	/* Inside: the new value, when everything else is done.  NULL: its effects are outside. */
 	Generated	(*rotate) (Turn *turn);
 
+	/* Outside: somebody's code runs, and not in a session that others use. */
+	bool		needs_own_process;
+
 	/* Outside: the candidate.  In a transaction that stores it and does nothing else. */
 	Generated	(*propose) (Turn *turn);
 

@@ -25,6 +25,7 @@
 #include "policy/privilege.h"
 #include "policy/role.h"
 #include "rotation/clock.h"
+#include "rotation/process.h"
 #include "rotation/run.h"
 #include "rotation/span.h"
 #include "rotation/worker.h"
@@ -392,6 +393,7 @@ typedef struct Piece
 	Turn		turn;
 	const Rotator *rotator;
 	bool		passed;			/* there is nothing to do */
+	bool		is_for_another;	/* process, which is to begin from the beginning */
 	int			step;
 	const ErrorData *error;		/* to be written down */
 } Piece;
@@ -532,9 +534,10 @@ begin_piece(void *arg)
 		return;
 	}
 	caller = ask(piece);
+	piece->is_for_another = piece->rotator->needs_own_process && !process_is_own();
 	if (piece->rotator->rotate)
 		(void) rotate_inside(turn, piece->rotator);
-	else
+	else if (!piece->is_for_another)
 		announce(turn);
 	as_caller(caller);
 }
@@ -692,7 +695,7 @@ run_pieces(Piece *piece, ErrorData **error)
 {
 	if (!run_piece(begin_piece, piece, error))
 		return false;
-	if (piece->passed || piece->rotator->rotate)
+	if (piece->passed || piece->is_for_another || piece->rotator->rotate)
 		return true;
 	if (!run_piece(propose_piece, piece, error))
 		return false;
@@ -727,5 +730,7 @@ run_apart(const Run *run, ErrorData **error)
 	PG_END_TRY();
 	if (!ok)
 		return RUN_FAILED;
+	if (piece.is_for_another)
+		return process_run(run, error);
 	return piece.passed ? RUN_PASSED : RUN_DONE;
 }

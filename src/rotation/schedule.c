@@ -143,6 +143,13 @@ record_change(const Turn *turn)
 	audit_record_change(&record);
 }
 
+/* A value that nobody changes by hand is not parted from its role by who may rotate it only. */
+static bool
+parts_from_role(const Rotation *before, const char *rotator)
+{
+	return before->roles != NIL && !rotation_is_foreign(before) && (rotator == NULL || strcmp(before->rotator, rotator) != 0);
+}
+
 TimestampTz
 rotation_schedule(const ScheduleRequest *request)
 {
@@ -158,6 +165,8 @@ rotation_schedule(const ScheduleRequest *request)
 	require_plain_secret(&turn.secret);
 	turn.rotation.secret_id = turn.secret.id;
 	had = rotation_lock(&turn.secret.id, &before);
+	if (had && parts_from_role(&before, turn.rotation.rotator))
+		(void) turn_require(&turn, PRIV_WRITE);
 	rotator->check(&turn, true);
 	sign(&turn.rotation, turn.scheduler);
 	rotation_make_native(&turn.rotation);
@@ -205,6 +214,9 @@ rotation_unschedule(const char *name)
 {
 	Turn		turn = begin_turn(name);
 
+	turn.is_scheduling = true;
+	if (parts_from_role(&turn.rotation, NULL))
+		(void) turn_require(&turn, PRIV_WRITE);
 	run_tell_of_candidate(&turn.rotation);
 	rotation_delete(&turn.secret.id);
 }

@@ -86,7 +86,7 @@ do_each(Budget *budget, const pg_uuid_t *ids, int n, Worker work, const char *wh
 			done += by_id.done;
 		else
 			ereport(LOG, (errmsg("secrets: could not %s: %s", what, error->message), errhidestmt(true), errhidecontext(true)));
-		budget->left--;
+		budget->left -= by_id.done;
 		MemoryContextSwitchTo(before);
 		MemoryContextReset(budget->each);
 	}
@@ -282,9 +282,9 @@ tick(Budget *budget)
 		audit_keep_house();
 	mind_the_clock(budget);
 	end_sessions(budget);
-	rotate_due(budget, false);
 	tell_of_expired(budget, last_tick);
 	purge_deleted(budget);
+	rotate_due(budget, false);
 }
 
 static void
@@ -295,7 +295,8 @@ tick_for_worker(Budget *budget)
 	rotate_due(budget, true);
 }
 
-static void
+/* How many pieces were done. */
+static int
 run_tick(void (*work) (Budget *budget), int max_work, TimestampTz until, TimestampTz committed)
 {
 	Budget		budget = {
@@ -314,6 +315,7 @@ run_tick(void (*work) (Budget *budget), int max_work, TimestampTz until, Timesta
 	}
 	PG_END_TRY();
 	MemoryContextDelete(budget.each);
+	return max_work - budget.left;
 }
 
 void
@@ -324,7 +326,7 @@ tick_all(int max_work, TimestampTz until)
 	if (why)
 		ereport(NOTICE, (errmsg("secrets.tick() does nothing: %s", why)));
 	else
-		run_tick(tick, max_work, until, 0);
+		(void) run_tick(tick, max_work, until, 0);
 }
 
 bool
@@ -341,9 +343,10 @@ tick_has_marked(void)
 	return has;
 }
 
-void
+int
 tick_marked(TimestampTz committed)
 {
-	if (why_not_now() == NULL)
-		run_tick(tick_for_worker, INT_MAX, GetCurrentTimestamp() + 5 * USECS_PER_MINUTE, committed);
+	if (why_not_now())
+		return 0;
+	return run_tick(tick_for_worker, INT_MAX, GetCurrentTimestamp() + 5 * USECS_PER_MINUTE, committed);
 }

@@ -13,8 +13,8 @@
 /* At most so many pieces, and none is begun after that time. */
 extern void tick_all(int max_work, TimestampTz until);
 
-/* Only what was asked for by a transaction that was committed then: marked rotations, ends of sessions. */
-extern void tick_marked(TimestampTz committed);
+/* Only what was asked for by a transaction that was committed then: marked rotations, ends of sessions; how many it did. */
+extern int	tick_marked(TimestampTz committed);
 
 /* Whether there is such work now. */
 extern bool tick_has_marked(void);

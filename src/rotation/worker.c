@@ -11,6 +11,7 @@
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
+#include "storage/latch.h"
 #include "storage/lock.h"
 #include "tcop/tcopprot.h"
 #include "tcop/utility.h"
@@ -19,35 +20,32 @@
 #include "utils/portal.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
+#include "utils/wait_event.h"
 
 #include "base/compat.h"
+#include "rotation/process.h"
 #include "rotation/tick.h"
 #include "rotation/worker.h"
 
 PGDLLEXPORT pg_noreturn void secrets_rotation_worker(Datum arg);
 
+#define PAUSE_MILLISECONDS 500
+#define MOST_IDLE 10
+
 static bool wanted = false;
 static bool missed = false;		/* it would have been called, but for the next */
 static bool held = false;		/* this process does itself what there is to do */
 
-/* It must not raise: the transaction is committed.  Nothing here allocates. */
+/*
+ * It must not raise: the transaction is committed.  Who comes in from here on
+ * comes in by the new password: nobody has been told of it before.
+ */
 static void
 start(void)
 {
-	BackgroundWorker worker = {
-		.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION,
-		.bgw_start_time = BgWorkerStart_RecoveryFinished,
-		.bgw_restart_time = BGW_NEVER_RESTART,
-		.bgw_main_arg = ObjectIdGetDatum(MyDatabaseId)
-	};
+	Order		order = {.committed = GetCurrentTimestamp()};
 
-	/* Who comes in from here on comes in by the new password: nobody has been told of it before. */
-	memcpy(worker.bgw_extra, &(TimestampTz) {GetCurrentTimestamp()}, sizeof(TimestampTz));
-	strlcpy(worker.bgw_library_name, "secrets", sizeof(worker.bgw_library_name));
-	strlcpy(worker.bgw_function_name, "secrets_rotation_worker", sizeof(worker.bgw_function_name));
-	strlcpy(worker.bgw_name, "secrets rotation", sizeof(worker.bgw_name));
-	strlcpy(worker.bgw_type, "secrets rotation", sizeof(worker.bgw_type));
-	(void) RegisterDynamicBackgroundWorker(&worker, NULL);
+	(void) process_start(&order, NULL);
 }
 
 static void
@@ -102,26 +100,39 @@ tag_of_database(void)
 }
 
 /*
- * As a procedure does that is called by itself: SPI, and transactions that it
- * ends.  Who finds another at it goes, and that one looks again when it has let
- * the lock go: what was committed before is found by one of the two.
+ * Who finds another at it goes, and that one looks again when it has let the lock
+ * go: what was committed before is found by one of the two.  What somebody has
+ * locked is tried again for a while; then it is the tick's.
  */
 static void
-work(TimestampTz committed)
+follow_commits(TimestampTz committed)
 {
 	LOCKTAG		tag = tag_of_database();
+	int			idle = 0;
 
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
-	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	do
 	{
 		if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
-			break;
-		tick_marked(committed);
+			return;
+		idle = tick_marked(committed) > 0 ? 0 : idle + 1;
 		LockRelease(&tag, ExclusiveLock, true);
 		committed = 0;
-	} while (tick_has_marked());
+		if (idle > 0)
+			(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, PAUSE_MILLISECONDS, PG_WAIT_EXTENSION);
+	} while (tick_has_marked() && idle < MOST_IDLE);
+}
+
+/* As a procedure does that is called by itself: SPI, and transactions that it ends. */
+static void
+work(const Order *order)
+{
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	if (order->is_one)
+		process_obey(order);
+	else
+		follow_commits(order->committed);
 	SPI_finish();
 	CommitTransactionCommand();
 }
@@ -129,14 +140,14 @@ work(TimestampTz committed)
 void
 secrets_rotation_worker(Datum arg)
 {
-	TimestampTz committed;
+	Order		order;
 
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid, 0);
 	PortalContext = AllocSetContextCreate(TopMemoryContext, "secrets rotation", ALLOCSET_DEFAULT_SIZES);
 	pgstat_report_activity(STATE_RUNNING, "rotating secrets");
-	memcpy(&committed, MyBgworkerEntry->bgw_extra, sizeof(committed));
-	work(committed);
+	memcpy(&order, MyBgworkerEntry->bgw_extra, sizeof(order));
+	work(&order);
 	proc_exit(0);
 }
