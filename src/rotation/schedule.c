@@ -250,9 +250,25 @@ is_wanted(const char *pattern, const Secret *secret)
 	return secret->deleted_at == NEVER && pattern_matches(pattern, strlen(pattern), secret->name, strlen(secret->name));
 }
 
-/* The secrets that have a schedule, that match, and that the caller may rotate; in order. */
+/* Which schedules, and the secrets that they are of. */
+typedef bool (*Filter) (const char *pattern, const Rotation *rotation, const Secret *secret);
+
+static bool
+may_rotate(const char *pattern, const Rotation *rotation, const Secret *secret)
+{
+	return is_wanted(pattern, secret) && gate_allows(PRIV_ROTATE, secret->name, NULL);
+}
+
+/* Deleted ones too: they may come back. */
+static bool
+is_foreign(const char *pattern, const Rotation *rotation, const Secret *secret)
+{
+	return rotation_is_foreign(rotation) && pattern_matches(pattern, strlen(pattern), secret->name, strlen(secret->name));
+}
+
+/* In order of name: so that two who go through them do not lock each other out. */
 static List *
-find_wanted(const char *pattern)
+find_wanted(const char *pattern, Filter filter)
 {
 	Snapshot	snapshot = catalog_snapshot();
 	List	   *all = NIL;
@@ -261,13 +277,13 @@ find_wanted(const char *pattern)
 	foreach(cell, rotation_list(snapshot))
 	{
 		const Rotation *rotation = lfirst(cell);
-		Wanted	   *wanted = palloc(sizeof(Wanted));
+		Wanted	   *wanted;
 		Secret		secret;
 
-		wanted->id = rotation->secret_id;
-		if (!store_find_by_id(&wanted->id, snapshot, &secret) || !is_wanted(pattern, &secret)
-			|| !gate_allows(PRIV_ROTATE, secret.name, NULL))
+		if (!store_find_by_id(&rotation->secret_id, snapshot, &secret) || !filter(pattern, rotation, &secret))
 			continue;
+		wanted = palloc(sizeof(Wanted));
+		wanted->id = rotation->secret_id;
 		wanted->name = secret.name;
 		all = lappend(all, wanted);
 	}
@@ -330,7 +346,7 @@ rotation_rotate_all(const char *pattern)
 		gate_refuse(&pass);
 	}
 	gate_begin_change();
-	foreach(cell, find_wanted(pattern))
+	foreach(cell, find_wanted(pattern, may_rotate))
 	{
 		MemoryContext before = MemoryContextSwitchTo(each);
 
@@ -493,32 +509,6 @@ adopt_one(const pg_uuid_t *secret_id)
 	return true;
 }
 
-/* In order of name, as rotate_all() goes. */
-static List *
-find_foreign(const char *pattern)
-{
-	Snapshot	snapshot = catalog_snapshot();
-	List	   *all = NIL;
-	ListCell   *cell;
-
-	foreach(cell, rotation_list(snapshot))
-	{
-		const Rotation *rotation = lfirst(cell);
-		Wanted	   *wanted = palloc(sizeof(Wanted));
-		Secret		secret;
-
-		wanted->id = rotation->secret_id;
-		if (!rotation_is_foreign(rotation) || !store_find_by_id(&wanted->id, snapshot, &secret)
-			|| !pattern_matches(pattern, strlen(pattern), secret.name, strlen(secret.name)))
-			continue;
-		wanted->name = secret.name;
-		all = lappend(all, wanted);
-	}
-	UnregisterSnapshot(snapshot);
-	list_sort(all, compare_names);
-	return all;
-}
-
 int
 rotation_adopt(const char *pattern)
 {
@@ -528,7 +518,7 @@ rotation_adopt(const char *pattern)
 	check_pattern(pattern);
 	(void) gate_require(PRIV_OPERATE, NULL);
 	gate_begin_change();
-	foreach(cell, find_foreign(pattern))
+	foreach(cell, find_wanted(pattern, is_foreign))
 		adopted += adopt_one(&((Wanted *) lfirst(cell))->id);
 	return adopted;
 }
