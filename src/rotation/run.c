@@ -5,7 +5,6 @@
 
 #include "access/xact.h"
 #include "executor/spi.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
@@ -16,294 +15,21 @@
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
-#include "utils/uuid.h"
 
 #include "audit/audit.h"
 #include "base/catalog.h"
+#include "base/compat.h"
 #include "base/refuse.h"
 #include "kv/common.h"
-#include "policy/privilege.h"
-#include "policy/role.h"
-#include "rotation/clock.h"
 #include "rotation/process.h"
 #include "rotation/run.h"
-#include "rotation/span.h"
-#include "rotation/worker.h"
+#include "rotation/turn.h"
 
-#define FIRST_PAUSE		(60 * USECS_PER_SEC)	/* after a failure; doubled with each */
-#define LONGEST_PAUSE	USECS_PER_HOUR
 #define LOCK_MILLISECONDS 5000
-#define TELL_AFTER		3		/* failures in a row */
-#define ERROR_LEN		300		/* bytes of last_error */
 
 static const char not_ended[] = "it was begun, and has not ended";
 
-/* ---- who ---- */
-
-void
-run_find_scheduler(Turn *turn)
-{
-	const Rotation *rotation = &turn->rotation;
-
-	turn->scheduler = role_of_tag(rotation->scheduled_tag, get_role_oid(rotation->scheduled_by, true));
-	if (!OidIsValid(turn->scheduler))
-		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-			   errmsg("the role that scheduled this rotation has been dropped"),
-			   errhint("Whoever may can schedule it anew: secrets.schedule_rotation()."));
-}
-
-void
-run_refuse_foreign(const Rotation *rotation)
-{
-	if (rotation_is_foreign(rotation))
-		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-			   errmsg("this rotation was scheduled in another database, of which this one is a copy"),
-			   errdetail("What it would change may be in use there."),
-			   errhint("secrets.adopt() lets it run here."));
-}
-
-/* Everything that a rotator decides it decides about who scheduled it. */
-static Caller
-become(Oid role)
-{
-	Caller		caller;
-
-	GetUserIdAndSecContext(&caller.role, &caller.context);
-	SetUserIdAndSecContext(role, caller.context | SECURITY_LOCAL_USERID_CHANGE);
-	return caller;
-}
-
-GatePass
-turn_require(const Turn *turn, Privilege privilege)
-{
-	GatePass	pass = gate_ask(privilege, turn->secret.name);
-
-	if (pass.granted)
-		return pass;
-	if (turn->is_scheduling)
-		gate_refuse(&pass);
-	gate_record_refusal(&pass);
-	REFUSE(ERRCODE_INSUFFICIENT_PRIVILEGE,
-		   errmsg("permission denied: who scheduled this rotation lacks a privilege on the secret by now: %s", privilege_name(privilege)),
-		   errhint("Grant it, or have somebody else schedule it: secrets.schedule_rotation()."));
-}
-
-/* ---- when ---- */
-
-static int64
-jitter_of(const Rotation *rotation)
-{
-	return rotation->jitter ? span_random(span_read(rotation->jitter, "jitter")) : 0;
-}
-
-/* A third of the time before its end, so that there is time for some attempts, and for whoever serves it. */
-static TimestampTz
-renewal_of(const Secret *secret, TimestampTz now)
-{
-	return secret->expires_at - Max(secret->expires_at - now, 0) / 3;
-}
-
-void
-run_count_next(Rotation *rotation, const Secret *secret, TimestampTz from)
-{
-	Clock	   *clock = clock_read(rotation->schedule, rotation->timezone);
-	TimestampTz now = GetCurrentTimestamp();
-
-	rotation->counted_at = now;
-	rotation->due_at = clock_next(clock, from);
-	if (rotation->due_at != NEVER && secret->expires_at != NEVER && generate_makes_certificates(rotation, secret))
-		rotation->due_at = Min(rotation->due_at, renewal_of(secret, now));
-	rotation->next_at = rotation->due_at == NEVER ? NEVER : rotation->due_at + jitter_of(rotation);
-}
-
-/* Behind its window: the next time, then, instead of now. */
-static bool
-has_missed_window(const Rotation *rotation, TimestampTz now)
-{
-	return rotation->window && rotation->due_at != NEVER && rotation->due_at <= now
-		&& now - rotation->due_at >= span_read(rotation->window, "window");
-}
-
-static TimestampTz
-after_failure(const Rotation *rotation)
-{
-	int64		pause = FIRST_PAUSE;
-
-	for (int i = 1; i < rotation->failures && pause < LONGEST_PAUSE; i++)
-		pause *= 2;
-	pause = Min(pause, LONGEST_PAUSE);
-	return GetCurrentTimestamp() + pause - pause / 4 + span_random(pause / 2);
-}
-
-/* ---- how it went ---- */
-
-static void
-note_success(Turn *turn)
-{
-	Rotation   *rotation = &turn->rotation;
-
-	rotation->last_at = GetCurrentTimestamp();
-	rotation->last_status = "succeeded";
-	rotation->failures = 0;
-	rotation->last_error = NULL;
-	rotation->pending_version = NO_VERSION;
-	run_count_next(rotation, &turn->secret, rotation->last_at);
-	rotation_update(rotation);
-	if (rotation->terminate_at != NEVER)
-		worker_wake_at_commit();
-}
-
-static char *
-short_message(const ErrorData *error)
-{
-	const char *message = error->message ? error->message : "";
-	int			len = pg_mbcliplen(message, (int) strlen(message), ERROR_LEN);
-
-	return pnstrdup(message, (Size) len);
-}
-
-static void
-tell_of_failures(const Turn *turn)
-{
-	if (turn->rotation.failures != TELL_AFTER)
-		return;
-	notify_watchers(&turn->secret, turn->secret.current_version, "rotation_failed");
-	ereport(WARNING,
-			(errmsg("rotation of secret \"%s\" has failed %d times in a row: %s",
-					turn->secret.name, turn->rotation.failures, turn->rotation.last_error),
-			 errhidestmt(true), errhidecontext(true)));
-}
-
-/* ---- a new value ---- */
-
-/* The lines of the log say that it was a rotation. */
-static int64
-add_as_rotation(Turn *turn, const Generated *made, bool pending)
-{
-	NewVersion	new = {
-		.plain = &made->plain,.public_half = made->public_half,.pending = pending,.event = pending ? "pending" : "rotate"
-	};
-	volatile int64 version = NO_VERSION;
-
-	if (made->ends_at != NEVER)
-		turn->secret.expires_at = made->ends_at;
-	require_unexpired(&turn->secret, NULL);
-	audit_begin_rotation();
-	PG_TRY();
-	{
-		version = add_version(&turn->pass, &turn->secret, &new);
-	}
-	PG_FINALLY();
-	{
-		audit_end_rotation();
-	}
-	PG_END_TRY();
-	return version;
-}
-
-/* Under the secret's lock as it is now; in a step as the rest of what it sees, and without a lock of its own. */
-static bool
-find_version(const Turn *turn, int64 number, Version *version)
-{
-	Snapshot	snapshot;
-	bool		found;
-
-	if (!turn->is_step)
-		return store_get_version(&turn->secret, number, version);
-	snapshot = catalog_snapshot();
-	found = store_find_version(&turn->secret, number, snapshot, version);
-	UnregisterSnapshot(snapshot);
-	return found;
-}
-
-Plain
-turn_open(const Turn *turn, int64 number)
-{
-	Version		version;
-
-	if (number == NO_VERSION)
-		number = turn->secret.current_version;
-	if (number == NO_VERSION || !find_version(turn, number, &version) || version.value == NULL || version.disabled)
-		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-			   errmsg("the value that is to be rotated is disabled or destroyed"),
-			   errhint("secrets.enable(), secrets.rollback(); or secrets.unschedule_rotation(), and secrets.put() a new one."));
-	return value_open(&turn->pass, &turn->secret, &version);
-}
-
-static int64
-rotate_inside(Turn *turn, const Rotator *rotator)
-{
-	Caller		caller = become(turn->scheduler);
-	Generated	made;
-	int64		version;
-
-	rotator->check(turn, false);
-	made = rotator->rotate(turn);
-	as_caller(caller);
-	version = add_as_rotation(turn, &made, false);
-	buffer_free(made.plain.bytes);
-	note_success(turn);
-	return version;
-}
-
-/* Whether what was on its way can go on. */
-static bool
-has_candidate(const Turn *turn)
-{
-	Version		version;
-
-	return turn->rotation.pending_version != NO_VERSION
-		&& store_get_version(&turn->secret, turn->rotation.pending_version, &version)
-		&& version.value != NULL && !version.disabled;
-}
-
-/* Who asks is not who does it: that has a line of its own. */
-static void
-record_request(const Turn *turn)
-{
-	AuditRecord record = {
-		.action = ACTION_ROTATE,.outcome = OUTCOME_ALLOWED,.role = turn->pass.role,.name = turn->secret.name,
-		.id = &turn->secret.id,.detail = "{\"requested\": true}"
-	};
-
-	audit_record_change(&record);
-}
-
-static int64
-mark(Turn *turn)
-{
-	Rotation   *rotation = &turn->rotation;
-
-	rotation->last_status = "pending";
-	rotation->due_at = rotation->next_at = rotation->counted_at = GetCurrentTimestamp();
-	rotation_update(rotation);
-	record_request(turn);
-	worker_wake_at_commit();
-	return has_candidate(turn) ? rotation->pending_version : turn->secret.last_version + 1;
-}
-
-int64
-run_here(Turn *turn)
-{
-	const Rotator *rotator = rotator_find(turn->rotation.rotator);
-
-	run_refuse_foreign(&turn->rotation);
-	run_find_scheduler(turn);
-	return rotator->rotate ? rotate_inside(turn, rotator) : mark(turn);
-}
-
-void
-run_tell_of_candidate(const Rotation *rotation)
-{
-	if (rotation->pending_version != NO_VERSION)
-		ereport(WARNING,
-				(errmsg("version " INT64_FORMAT " was on its way to the other side, and may be in use there already",
-						rotation->pending_version),
-				 errhint("It keeps the stage \"pending\"; secrets.label(name, 'current', " INT64_FORMAT ") makes it the value.",
-						 rotation->pending_version)));
-}
-
-/* ---- apart: pieces ---- */
+/* ---- pieces ---- */
 
 void
 run_commit(void)
@@ -451,8 +177,8 @@ ask(Piece *piece)
 	Turn	   *turn = &piece->turn;
 	Caller		caller;
 
-	run_find_scheduler(turn);
-	caller = become(OidIsValid(piece->run->actor) ? piece->run->actor : turn->scheduler);
+	turn_find_scheduler(turn);
+	caller = turn_become(OidIsValid(piece->run->actor) ? piece->run->actor : turn->scheduler);
 	turn->pass = OidIsValid(piece->run->actor) ? gate_require(PRIV_ROTATE, turn->secret.name) : turn_require(turn, PRIV_ROTATE);
 	gate_begin_change();
 	piece->rotator = rotator_find(turn->rotation.rotator);
@@ -463,7 +189,7 @@ ask(Piece *piece)
 static Caller
 begin_rotator(Piece *piece)
 {
-	Caller		caller = become(piece->turn.scheduler);
+	Caller		caller = turn_become(piece->turn.scheduler);
 
 	piece->rotator->check(&piece->turn, false);
 	return caller;
@@ -472,7 +198,7 @@ begin_rotator(Piece *piece)
 static void
 pass_window(Turn *turn)
 {
-	run_count_next(&turn->rotation, &turn->secret, GetCurrentTimestamp());
+	turn_count_next(&turn->rotation, &turn->secret, GetCurrentTimestamp());
 	rotation_update(&turn->rotation);
 }
 
@@ -485,7 +211,7 @@ propose(Piece *piece)
 	Generated	made = piece->rotator->propose(turn);
 
 	as_caller(caller);
-	turn->rotation.pending_version = add_as_rotation(turn, &made, true);
+	turn->rotation.pending_version = turn_add_version(turn, &made, true);
 	turn->rotation.last_status = "pending";
 	buffer_free(made.plain.bytes);
 	rotation_update(&turn->rotation);
@@ -509,11 +235,11 @@ announce(Turn *turn)
 	if (was_cut_off)
 	{
 		rotation->failures++;
-		rotation->next_at = after_failure(rotation);
+		rotation->next_at = turn_next_attempt(rotation);
 	}
 	rotation_update(rotation);
 	if (was_cut_off)
-		tell_of_failures(turn);
+		turn_tell_of_failures(turn);
 }
 
 /* The first transaction: all of it, where it is inside; else that it is tried. */
@@ -527,7 +253,7 @@ begin_piece(void *arg)
 	piece->passed = !find_turn(piece, true) || !is_wanted(piece);
 	if (piece->passed)
 		return;
-	if (piece->run->must_be_due && !is_marked(&turn->rotation) && has_missed_window(&turn->rotation, GetCurrentTimestamp()))
+	if (piece->run->must_be_due && !is_marked(&turn->rotation) && turn_has_missed_window(&turn->rotation, GetCurrentTimestamp()))
 	{
 		pass_window(turn);
 		piece->passed = true;
@@ -536,7 +262,7 @@ begin_piece(void *arg)
 	caller = ask(piece);
 	piece->is_for_another = piece->rotator->needs_own_process && !process_is_own();
 	if (piece->rotator->rotate)
-		(void) rotate_inside(turn, piece->rotator);
+		(void) turn_rotate_inside(turn, piece->rotator);
 	else if (!piece->is_for_another)
 		announce(turn);
 	as_caller(caller);
@@ -556,7 +282,7 @@ propose_piece(void *arg)
 	caller = ask(piece);
 	if (piece->rotator->propose == NULL)
 		piece->passed = true;	/* it is another by now */
-	else if (!has_candidate(turn))
+	else if (!turn_has_candidate(turn))
 		propose(piece);
 	as_caller(caller);
 }
@@ -631,11 +357,11 @@ finish_piece(void *arg)
 	buffer_free(candidate.bytes);
 	promote(turn);
 	ForceSyncCommit();
-	note_success(turn);
+	turn_note_success(turn);
 	as_caller(caller);
 }
 
-/* ---- apart: failures ---- */
+/* ---- failures ---- */
 
 /* The candidate stays, if there is one: the other side may know it by now. */
 static void
@@ -650,10 +376,10 @@ failure_piece(void *arg)
 	rotation->last_at = rotation->counted_at = GetCurrentTimestamp();
 	rotation->last_status = "failed";
 	rotation->failures++;
-	rotation->last_error = short_message(piece->error);
-	rotation->next_at = after_failure(rotation);
+	rotation->last_error = turn_short_message(piece->error);
+	rotation->next_at = turn_next_attempt(rotation);
 	rotation_update(rotation);
-	tell_of_failures(turn);
+	turn_tell_of_failures(turn);
 }
 
 static void
@@ -670,7 +396,7 @@ write_failure(const Run *run, const ErrorData *error)
 				 errhidestmt(true), errhidecontext(true)));
 }
 
-/* ---- apart: one after the other ---- */
+/* ---- one after the other ---- */
 
 /* One at a time, across transactions: by a lock that the session keeps. */
 static LOCKTAG

@@ -1,30 +1,14 @@
 /*
- * rotation/run.h: one rotation, from asking who may to counting when it is time
- * again, inside the room.
+ * rotation/run.h: a rotation in transactions of its own, inside the room.
+ *
+ * For the clock, for who waits (rotate_now), for what a commit has asked for.  To
+ * be called with SPI connected, and not atomic.
  */
 #ifndef SECRETS_ROTATION_RUN_H
 #define SECRETS_ROTATION_RUN_H
 
-#include "rotation/rotator.h"
-
-/* ---- in the caller's transaction; secret and row are locked, the caller has his pass ---- */
-
-/* What is inside is done; what is outside is marked, to be done after the commit. Returns the (coming) version. */
-extern int64 run_here(Turn *turn);
-
-/* Everything of a schedule that is looked up anew each time: who it is done for, by tag; 55000 where he is gone. */
-extern void run_find_scheduler(Turn *turn);
-
-/* 55000 where it was made elsewhere. */
-extern void run_refuse_foreign(const Rotation *rotation);
-
-/* due_at and next_at from that time on; of a certificate, well before it ends. */
-extern void run_count_next(Rotation *rotation, const Secret *secret, TimestampTz from);
-
-/* A candidate that nobody will bring further; it keeps its stage. */
-extern void run_tell_of_candidate(const Rotation *rotation);
-
-/* ---- in transactions of its own: SPI is connected, and not atomic ---- */
+#include "utils/elog.h"
+#include "utils/uuid.h"
 
 typedef struct Run
 {

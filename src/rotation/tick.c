@@ -23,6 +23,7 @@
 #include "rotation/scheduler.h"
 #include "rotation/sessions.h"
 #include "rotation/tick.h"
+#include "rotation/turn.h"
 #include "rotation/worker.h"
 
 #define BATCH 100				/* keys that are looked up at a time */
@@ -180,7 +181,7 @@ count_again(void *arg)
 	if (!store_lock_by_id(&by_id->id, false, &secret) || !rotation_lock(&by_id->id, &rotation)
 		|| rotation.counted_at <= by_id->now + CLOCK_SLACK)
 		return;
-	run_count_next(&rotation, &secret, by_id->now);
+	turn_count_next(&rotation, &secret, by_id->now);
 	rotation_update(&rotation);
 	by_id->done = true;
 }

@@ -328,7 +328,7 @@ class Differential:
 
 def main():
     arguments = sys.argv[1:]
-    count = 2000000 if "long" in arguments else 100000
+    count = 1000000 if "long" in arguments else 100000
     seed = next((word for word in arguments if word != "long"), "secrets")
     test = Differential(seed)
     good = test.run(count)
