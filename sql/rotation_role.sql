@@ -254,16 +254,8 @@ SELECT pg_temp.side(terminate_at), terminate_role IS NOT NULL FROM secrets_catal
 SELECT sessions, secrets.schedule_rotation('right/plain', '1 day', 'role', jsonb_build_object('role', 'rotation_plain', 'sessions', sessions)) > now() FROM unnest('{keep,terminate,terminate_after,terminate_after 1 hour}'::text[]) sessions;
 SELECT secrets.rotate('right/plain') > 0;
 SELECT terminate_at BETWEEN now() + interval '59 minutes' AND now() + interval '60 minutes', terminate_role IS NOT NULL FROM secrets_catalog.rotation WHERE secret_id = (SELECT id FROM secrets.describe('right/plain'));
-UPDATE secrets_catalog.rotation SET terminate_at = now() - interval '1 second' WHERE terminate_at IS NOT NULL;
-CALL secrets.tick();
-SELECT terminate_at, terminate_role FROM secrets_catalog.rotation WHERE secret_id = (SELECT id FROM secrets.describe('right/plain'));
-BEGIN;
-SELECT secrets.schedule_rotation('right/plain', '1 day', 'role', '{"role": "rotation_plain", "sessions": "terminate"}') > now(), secrets.rotate('right/plain') > 0;
-SELECT terminate_at <= clock_timestamp(), terminate_role IS NOT NULL FROM secrets_catalog.rotation WHERE secret_id = (SELECT id FROM secrets.describe('right/plain'));
-COMMIT;
 -- By a worker that the commit wakes, or by the tick, whoever comes first.
-CALL secrets.tick();
-DO $$
+CREATE PROCEDURE pg_temp.wait_for_ends() LANGUAGE plpgsql AS $$
 BEGIN
 	FOR i IN 1 .. 1000 LOOP
 		EXIT WHEN NOT EXISTS (SELECT FROM secrets_catalog.rotation WHERE terminate_at IS NOT NULL);
@@ -271,6 +263,16 @@ BEGIN
 	END LOOP;
 END
 $$;
+UPDATE secrets_catalog.rotation SET terminate_at = now() - interval '1 second' WHERE terminate_at IS NOT NULL;
+CALL secrets.tick();
+CALL pg_temp.wait_for_ends();
+SELECT terminate_at, terminate_role FROM secrets_catalog.rotation WHERE secret_id = (SELECT id FROM secrets.describe('right/plain'));
+BEGIN;
+SELECT secrets.schedule_rotation('right/plain', '1 day', 'role', '{"role": "rotation_plain", "sessions": "terminate"}') > now(), secrets.rotate('right/plain') > 0;
+SELECT terminate_at <= clock_timestamp(), terminate_role IS NOT NULL FROM secrets_catalog.rotation WHERE secret_id = (SELECT id FROM secrets.describe('right/plain'));
+COMMIT;
+CALL secrets.tick();
+CALL pg_temp.wait_for_ends();
 SELECT terminate_at, terminate_role FROM secrets_catalog.rotation WHERE secret_id = (SELECT id FROM secrets.describe('right/plain'));
 
 -- ---- a pair ----

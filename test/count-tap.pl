@@ -2,7 +2,8 @@
 #
 #	perl count-tap.pl DIRECTORY_OF_POSTGRESQL::TEST FILE...
 #
-# Ends with "tap: N passed, N failed".  A file that skips all of itself, dies or
+# TAP_JOBS (2) of them run at a time.  Ends with "tap: N passed, N failed".  A
+# file that skips all of itself, dies or
 # does not keep to its plan has failed.
 use strict;
 use warnings FATAL => 'all';
@@ -10,7 +11,8 @@ use warnings FATAL => 'all';
 use TAP::Harness;
 
 my ($library, @files) = @ARGV;
-my $harness = TAP::Harness->new({ lib => [$library], timer => 1, failures => 1, color => 0 });
+# They wait more than they work.
+my $harness = TAP::Harness->new({ jobs => $ENV{TAP_JOBS} || 2, lib => [$library], timer => 1, failures => 1, color => 0 });
 my $result = $harness->runtests(@files);
 my $failed = $result->failed;
 

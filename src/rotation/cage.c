@@ -122,18 +122,6 @@ prepare(void)
 
 /* ---- what it leaves ---- */
 
-/* Of this session, whoever took them. */
-static bool
-has_advisory_locks(void)
-{
-	LockData   *locks = GetLockStatusData();
-
-	for (int i = 0; i < locks->nelements; i++)
-		if (locks->locks[i].pid == MyProcPid && locks->locks[i].locktag.locktag_lockmethodid == USER_LOCKMETHOD)
-			return true;
-	return false;
-}
-
 /*
  * What is in this session's temporary schema, in one number.  The server refuses
  * tables there, the newest minor releases types, and nobody functions: a type
@@ -179,38 +167,28 @@ require_no_new_ones(uint64 sum_before)
 
 /* ---- in and out ---- */
 
-typedef struct Before
-{
-	CommandDest dest;
-	bool		had_locks;
-} Before;
-
-static Before
+static void
 lock_in(const Cage *cage)
 {
-	Before		before = {.dest = whereToSendOutput,.had_locks = has_advisory_locks()};
-
+	/* Then there would be somebody who is told things, and whose session it is. */
+	if (whereToSendOutput == DestRemote)
+		elog(ERROR, "a rotator's function is to run in a process of its own");
 	prepare();
 	took_too_long = 0;
 	gate_enter_rotator(cage->role);
 	inside = cage;
-	if (whereToSendOutput == DestRemote)
-		whereToSendOutput = DestNone;	/* INFO goes to a client whatever he has set */
 	TIMEOUT_AFTER_AND_EVERY(limit, LIMIT_SECONDS * 1000, AGAIN_SECONDS * 1000);
-	return before;
 }
 
 static void
-let_out(const Before *before)
+let_out(void)
 {
 	disable_timeout(limit, false);
 	if (took_too_long)
 		QueryCancelPending = false; /* it has come too late */
-	whereToSendOutput = before->dest;
 	inside = NULL;
 	gate_leave_rotator();
-	if (!before->had_locks)
-		LockReleaseSession(USER_LOCKMETHOD);
+	LockReleaseSession(USER_LOCKMETHOD);
 }
 
 /* Parallel workers write lines of their own, which our hook does not see. */
@@ -368,20 +346,20 @@ call_apart(Oid role, Oid function, Datum *args, int nargs, text **result)
 text *
 cage_call(const Cage *cage, Oid function, Datum *args, int nargs)
 {
-	Before		before = lock_in(cage);
 	ErrorData  *volatile error = NULL;
 	text	   *result = NULL;
 
+	lock_in(cage);
 	PG_TRY();
 	{
 		error = call_apart(cage->role, function, args, nargs, &result);
 	}
 	PG_FINALLY();
 	{
-		let_out(&before);
+		let_out();
 	}
 	PG_END_TRY();
 	if (error)
-		refuse(error, cage);	/* out here, where a client is told */
+		refuse(error, cage);
 	return result;
 }

@@ -8,9 +8,10 @@
  * leaves to the session are released.  After a minute it is cancelled; where it
  * catches that, its process ends.
  *
- * What it says goes to the server's log alone, without the values that it was
- * given; its errors come out as ours, without them, and without DETAIL, HINT and
- * CONTEXT.
+ * It is for a process that has no client and does nothing else (process.h): what
+ * the function says goes to the server's log alone, without the values that it
+ * was given; its errors come out as ours, without them, and without DETAIL, HINT
+ * and CONTEXT.
  */
 #ifndef SECRETS_ROTATION_CAGE_H
 #define SECRETS_ROTATION_CAGE_H

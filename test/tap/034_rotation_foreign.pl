@@ -247,8 +247,11 @@ is(value($source, q{SELECT count(*) FROM secrets.rotations WHERE last_status = '
 is_in_step($source, 'store', $_, 'the original') foreach sort keys %role_of;
 
 # A cluster has each role once.  No database sees what another has scheduled: who lets
-# both change one password has one of the two stored.
-is(value($source, q{SELECT secrets.adopt('prod/**')}, 'copy_by_template'), 3, 'adopted in the copy, too');
+# both change one password, and was warned, has it stored in one of the two.
+$adopted = run_sql($source, q{SELECT secrets.adopt('prod/**')}, db => 'copy_by_template');
+is($adopted->{out}, 3, 'adopted in the copy, too') or diag($adopted->{err});
+@warned = $adopted->{err} =~ /WARNING:  \w+: .*"(prod\/\w+)".* in database "store" of this cluster/g;
+is(join(' ', sort @warned), 'prod/app prod/pair', 'but not without a word about roles');
 foreach my $turn ([ 'copy_by_template', 'store' ], [ 'store', 'copy_by_template' ])
 {
 	my ($mine, $yours) = @$turn;
