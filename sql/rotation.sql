@@ -35,7 +35,8 @@ SET TimeZone = 'Pacific/Kiritimati';
 SET DateStyle = 'SQL, DMY';
 SELECT (s AT TIME ZONE 'UTC')::time, secrets.schedule_rotation('rot/a', '1 day 02:00') BETWEEN now() + interval '26 hours' AND clock_timestamp() + interval '26 hours' FROM secrets.schedule_rotation('rot/a', '0 3 * * *') s;
 SELECT pg_temp.state($$secrets.schedule_rotation('rot/a', '-1 day 2 hours')$$);
-RESET IntervalStyle; RESET TimeZone; RESET DateStyle;
+RESET IntervalStyle; RESET DateStyle;
+SET TimeZone = 'UTC';
 
 -- Options of the clock.
 SELECT (s AT TIME ZONE 'Asia/Kathmandu')::time FROM secrets.schedule_rotation('rot/a', '0 3 * * *', options => '{"timezone": "Asia/Kathmandu"}') s;

@@ -3,34 +3,14 @@
  */
 #include "postgres.h"
 
-#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "base/refuse.h"
 #include "crypto/random.h"
+#include "rotation/interval.h"
 #include "rotation/span.h"
 
 #define A_CENTURY (INT64CONST(36525) * USECS_PER_DAY)
-
-/* NULL where it is no interval: the server's own words would quote it. */
-static Interval *
-read_interval(const char *text)
-{
-	MemoryContext mine = CurrentMemoryContext;
-	Interval   *volatile interval = NULL;
-
-	PG_TRY();
-	{
-		interval = DatumGetIntervalP(DirectFunctionCall3(interval_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(mine);
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	return interval;
-}
 
 static bool
 measure(const Interval *interval, int64 *span)
@@ -57,7 +37,7 @@ span_of(const Interval *interval, const char *argument)
 int64
 span_read(const char *text, const char *option)
 {
-	Interval   *interval = read_interval(text);
+	Interval   *interval = interval_read(text);
 	int64		span = 0;
 
 	if (interval == NULL || !measure(interval, &span))
