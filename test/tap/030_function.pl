@@ -681,6 +681,23 @@ foreach my $said ([ 'in use since May', '***' ], [ 'other-secret-1', '***' ], [ 
 does();
 is(sql_as('caller', q{CALL secrets.rotate_now('app/db')})->{state}, '', 'and it goes on');
 
+# In a database of another encoding it is there in two.
+value($node, q{CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0});
+value($node, <<'END', 'latin');
+SET client_encoding = 'UTF8';
+CREATE EXTENSION secrets;
+SELECT secrets.put('a', 'first'), secrets.grant('list, read, write, rotate', 'a', 'ops');
+CREATE FUNCTION public.f(name text, step text, candidate text, options jsonb) RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+	IF step = 'create' THEN RETURN options->>'candidate'; END IF;
+	RAISE EXCEPTION 'bytes %, characters %, more %: ß', convert_to(candidate, 'UTF8'), candidate, to_json(candidate);
+END $$;
+GRANT EXECUTE ON FUNCTION public.f TO ops;
+END
+my $latin = run_sql($node, q{SET client_encoding = 'UTF8'; SELECT secrets.schedule_rotation('a', 'manual', 'public.f', '{"candidate": "Übermaß-Größe"}'); CALL secrets.rotate_now('a')},
+	db => 'latin', params => [ '-U', 'ops' ]);
+is($latin->{state}, 'P0001', 'in LATIN1: P0001');
+like($latin->{err}, qr/step "set" failed: bytes \\x\*\*\*, characters \*\*\*, more "\*\*\*": ß\n/, 'in LATIN1: both forms are taken out');
+
 # ---- he is gone ----
 
 value($node, <<'END');

@@ -69,8 +69,10 @@ foreach my $name (qw(server other))
 
 # ---- PostgreSQL ----
 
+# What this test itself puts by hand is in its own parameters.
 my $node = new_node('examples', conf => <<'END');
 log_statement = all
+log_parameter_max_length = 0
 log_min_messages = debug2
 log_error_verbosity = verbose
 END
