@@ -10,6 +10,8 @@
 #ifndef SECRETS_ROTATION_PROCESS_H
 #define SECRETS_ROTATION_PROCESS_H
 
+#include "datatype/timestamp.h"
+
 #include "rotation/run.h"
 
 /* Whether this process was made for the one rotation that it does. */
