@@ -71,6 +71,21 @@ escaped(void)
 	expect_gone("''''\\\\\\\\", "''''\\\\\\\\");
 }
 
+/* What only one of the ways to read a text undoes; each would spoil the others' work. */
+static void
+each_way_counts(void)
+{
+	expect_gone("a%41''\"\"\\n+b", "a%41''\"\"\\n+b");
+	expect_gone("a''\"\"\\\\nb", "a''\"\"\\nb");
+	expect_gone("a''b\\n\"\"c", "a'b\\n\"\"c");
+	expect_gone("a\"\"b\\n''c", "a\"b\\n''c");
+	expect_gone("a''\"\"b\\nc", "a'\"b\\nc");
+	expect_gone("a''b\\\\n\"\"c", "a'b\\n\"\"c");
+	expect_gone("a\"\"b\\\\n''c", "a\"b\\n''c");
+	expect_gone("a+b%20c", "a+b c");
+	expect_gone("a+b%20c", "a b c");
+}
+
 static void
 in_urls(void)
 {
@@ -328,6 +343,7 @@ main(void)
 {
 	RUN(as_it_is);
 	RUN(escaped);
+	RUN(each_way_counts);
 	RUN(in_urls);
 	RUN(in_hex);
 	RUN(in_base64);
