@@ -32,7 +32,8 @@ sub nowhere
 
 	value($node, 'CHECKPOINT');
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	my @found = files_with($node->basedir, 'CANARY', unpack('H*', 'CANARY'));
+	my @words = ('CANARY', unpack('H*', 'CANARY'));
+	my @found = (files_with($node->basedir, @words), files_with($node->logfile, @words));
 	is_deeply(\@found, [], "$name: in no file, the log among them");
 	is_deeply([ files_with($node->logfile, 'NAMED') ], [], "$name: no name in the log");
 	foreach my $file (@found) { diag("$file: " . ($1 =~ s/[^ -~\n]/?/gr)) if slurp_file($file) =~ /(.{0,200}$any.{0,100})/s; }

@@ -241,7 +241,161 @@ foreach my $round (1 .. $rounds)
 }
 
 # The answer is lost, the lines are not: they are left out the second time.
-my # Who receives waits for no more than 5 seconds: on a busy machine that may be over before he is stopped.
+my $worker = worker_of($primary);
+kill 'STOP', $worker;
+@expected = read_some($client, 20);
+wait_for(sub { receiver_of($primary) }, 'a call');
+my $receiver = receiver_of($primary);
+kill 'STOP', $receiver;
+kill 'CONT', $worker;
+logged($primary, \@expected, 'written, and no answer given');
+value($primary, "SELECT pg_terminate_backend($receiver)");
+kill 'CONT', $receiver;
+wait_until_handed_over($standby);
+logged($primary, \@expected, 'sent twice');
+whole($primary, 'the primary');
+
+# The primary sealed; and what is no primary at all.
+value($primary, 'SELECT secrets.seal()');
+@expected = read_some($client, 10);
+wait_for(sub { log_since($standby) =~ /waits: the primary is sealed/ }, 'words in the log');
+is(queued($standby), 10, 'while the primary is sealed lines wait');
+value($primary, 'SELECT secrets.unseal()');
+logged($primary, \@expected, 'until it is not');
+configure($standby, 'secrets.audit_conninfo = ' . "'host=" . $standby->host . ' port=' . $standby->port . " target_session_attrs=any'", 'reload');
+wait_for(sub { value($standby, 'SHOW secrets.audit_conninfo') =~ /any/ }, 'reload');
+@expected = read_some($client, 10);
+wait_for(sub { log_since($standby) =~ /waits: what secrets.audit_conninfo leads to is a standby itself/ }, 'words in the log');
+configure($standby, q{secrets.audit_conninfo = ''}, 'reload');
+logged($primary, \@expected, 'another standby is no primary');
+
+# ---- under load ----
+
+# Reads until the file is there, through crashes of the server; writes down what it was given.
+sub read_on
+{
+	my ($i, $stop, $given) = @_;
+	my $mine;
+
+	open my $file, '>', $given or die "$given: $!";
+	$file->autoflush(1);
+	for (my $n = 1; !-e $stop; $n++)
+	{
+		$mine ||= eval { reader($standby) };
+		Time::HiRes::usleep(50_000), next unless $mine;
+		my $actor = 10_000_000 * $i + $n;
+		my $asked = $mine->ask("SET secrets.actor = '$actor'; SELECT secrets.get('a/1')");
+		print $file "$actor\n" if $asked->{out} eq 'value 1';
+		$mine = undef if $asked->{state} ne '';
+		Time::HiRes::usleep(2000);
+	}
+	close $file;
+	POSIX::_exit(0);
+}
+
+my $stop = $standby->basedir . '/stop';
+my @given = map { $standby->basedir . "/given.$_" } 1 .. 3;
+my @readers;
+foreach my $i (1 .. 3)
+{
+	my $pid = fork;
+	read_on($i, $stop, $given[ $i - 1 ]) unless $pid;
+	push @readers, $pid;
+}
+foreach my $round (1 .. 4 * $rounds)
+{
+	Time::HiRes::sleep(0.2 + rand 0.5);
+	if ($round % 4 == 0) { $primary->stop('immediate'); $primary->start; }
+	if ($round % 4 == 1) { my $pid = worker_of($standby); kill 'KILL', $pid if $pid; wait_for(is_up($standby), 'the standby'); }
+	if ($round % 4 == 2) { value($primary, q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%receive_audit%' AND pid <> pg_backend_pid()}); }
+	if ($round % 4 == 3) { my $pid = worker_of($primary); kill 'KILL', $pid if $pid; Time::HiRes::sleep(0.2); wait_for(is_up($primary), 'the primary'); }
+}
+append_to_file($stop, '');
+waitpid $_, 0 foreach @readers;
+wait_until_handed_over($standby);
+foreach my $i (1 .. 3)
+{
+	my %times;
+	my @given_here = split /\n/, slurp_file($given[ $i - 1 ]);
+	my @got = split /\n/, value($primary, "SELECT actor FROM secrets.audit_log WHERE actor::int8 / 10000000 = $i ORDER BY event_id");
+
+	$times{$_}++ foreach @got;
+	cmp_ok(scalar @given_here, '>', 100, "under load: reader $i was given values");
+	is_deeply([ grep { !$times{$_} } @given_here ], [], 'each is in the log');
+	is_deeply([ grep { $times{$_} > 1 } keys %times ], [], 'once');
+	is_deeply(\@got, [ sort { $a <=> $b } @got ], 'in order');
+}
+$client->close;
+$client = reader($standby);
+whole($primary, 'the primary');
+
+# ---- durable ----
+
+configure($standby, 'secrets.audit = durable', 'reload');
+wait_for(sub { value($standby, 'SHOW secrets.audit') eq 'durable' }, 'reload');
+@expected = read_some($client, 1);
+is_deeply([ lines_of($primary, $serial) ], \@expected, 'durable: in the log of the primary before the value is given');
+my $asks = sub { return $client->ask(q{SELECT secrets.get('a/1')}); };
+$primary->stop;
+my $answer = $asks->();
+is($answer->{state}, '58030', 'durable, and no primary: refused');
+like($answer->{err}, qr/the primary cannot be reached/, 'with words');
+is($client->ask(q{SELECT secrets.get('b/x')})->{state}, '42501', 'a refusal needs no disk');
+$primary->start;
+wait_until_handed_over($standby);
+configure($standby, 'secrets.audit = on', 'reload');
+wait_for(sub { value($standby, 'SHOW secrets.audit') eq 'on' }, 'reload');
+
+# ---- the bound ----
+
+my $small = new_standby('small', "secrets.audit_queue_size = 256kB\n");
+my $other = reader($small);
+logged($primary, [ read_some($other, 10) ], 'a second standby');
+$primary->stop;
+@expected = ();
+my $full;
+for (1 .. 3000)
+{
+	my $actor = ++$serial;
+
+	$other->ask("SET secrets.actor = '$actor'");
+	$full = $other->ask(q{SELECT secrets.get('a/1')});
+	last if $full->{state} ne '';
+	push @expected, "$actor|allowed|a/1";
+}
+is($full->{state}, '58030', 'the queue is full: refused');
+like($full->{err}, qr/its queue is full|the primary cannot be reached/, 'with words');
+cmp_ok(scalar @expected, '>', 500, 'not before');
+configure($small, 'secrets.audit_on_failure = log', 'reload');
+wait_for(sub { value($small, 'SHOW secrets.audit_on_failure') eq 'log' }, 'reload');
+my $actor = ++$serial;
+$other->ask("SET secrets.actor = '$actor'");
+is($other->ask(q{SELECT secrets.get('a/1')})->{out}, 'value 1', 'audit_on_failure = log: the value');
+like(log_since($small), qr/LOG:  secrets audit: \{"type":"event".*"name":"a\/1".*"actor":"$actor"/, 'and a line of JSON');
+$primary->start;
+logged($primary, \@expected, 'what was kept arrives');
+
+# ---- the end of a standby ----
+
+wait_until_handed_over($small);
+@expected = read_some($other, 20);
+$small->stop('fast');
+logged($primary, \@expected, 'read and stopped at once: handed over');
+$small->start;
+$other = reader($small);
+$primary->stop;
+@expected = read_some($other, 20);
+$offset = -s $small->logfile;
+$small->stop('fast');
+my @left = log_since($small, $offset) =~ /LOG:  secrets audit: \{"type":"event".*"actor":"(\d+)"/g;
+is_deeply(\@left, [ map { /^(\d+)/ } @expected ], 'stopped without a primary: lines of JSON, in order');
+$primary->start;
+
+# ---- promotion ----
+
+# Some are in the log already, and the standby does not know; the others are not.
+logged($primary, [ read_some($client, 5) ], 'before the promotion');
+# Who receives waits for no more than 5 seconds: on a busy machine that may be over before he is stopped.
 foreach (1 .. 5)
 {
 	$worker = worker_of($primary);

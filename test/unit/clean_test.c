@@ -75,7 +75,7 @@ escaped(void)
 static void
 each_way_counts(void)
 {
-	expect_gone("a%41''\"\"\\n+b", "a%41''\"\"\\n+b");
+	expect_gone("a%4141''\"\"\\n+b 41", "a%4141''\"\"\\n+b 41");
 	expect_gone("a''\"\"\\\\nb", "a''\"\"\\nb");
 	expect_gone("a''b\\n\"\"c", "a'b\\n\"\"c");
 	expect_gone("a\"\"b\\n''c", "a\"b\\n''c");
