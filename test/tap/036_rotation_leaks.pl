@@ -161,9 +161,10 @@ sub nowhere
 sub remember_value
 {
 	my ($what, $value) = @_;
-	my (undef, $password) = login_of($value, 'none');
 
-	return remember($what, $password);
+	# Random bytes begin like JSON now and then.
+	return remember($what, $value) if $what =~ m{^made/};
+	return remember($what, (login_of($value, 'none'))[1]);
 }
 
 # Every version there is of a secret.
