@@ -5,6 +5,8 @@
 \set ECHO none
 \i :helpers
 \i :rules
+-- What other suites have read is written before their log goes: else it comes into this one.
+SELECT secrets.audit_head() AS head \gset
 \set ECHO all
 
 -- The lines of this session since the last look: action, name, whether it has
