@@ -45,11 +45,8 @@ lock_all(const Rotation *rotation)
 {
 	Oid			roles[2];
 
-	if (!managed_find_roles(rotation, roles))
-		return;
-	local_lock(OidIsValid(roles[1]) ? Min(roles[0], roles[1]) : roles[0]);
-	if (OidIsValid(roles[1]))
-		local_lock(Max(roles[0], roles[1]));
+	if (managed_find_roles(rotation, roles))
+		local_lock_all(roles);
 }
 
 static bool

@@ -189,12 +189,6 @@ clock_read(const char *schedule, const char *timezone)
 	return clock;
 }
 
-bool
-clock_is_manual(const Clock *clock)
-{
-	return clock->form == MANUAL;
-}
-
 /* The whole second that a timestamp is in, and what it has beyond it. */
 static int64
 to_instant(TimestampTz at, int64 *fraction)

@@ -22,8 +22,6 @@ typedef struct Clock Clock;
  */
 extern Clock *clock_read(const char *schedule, const char *timezone);
 
-extern bool clock_is_manual(const Clock *clock);
-
 /*
  * The first time after that one; DT_NOEND where it is manual, or where no
  * timestamp is as late, or that one is infinite.  Of an interval: one interval

@@ -91,6 +91,18 @@ local_lock(Oid role)
 }
 
 void
+local_lock_all(const Oid roles[2])
+{
+	if (!OidIsValid(roles[1]))
+	{
+		local_lock(roles[0]);
+		return;
+	}
+	local_lock(Min(roles[0], roles[1]));
+	local_lock(Max(roles[0], roles[1]));
+}
+
+void
 local_set_password(Oid role, SecretBuffer *password)
 {
 	AlterRoleStmt *stmt = makeNode(AlterRoleStmt);

@@ -20,6 +20,9 @@ extern void local_require_right(Oid scheduler, Oid role);
 /* Until the transaction ends.  40001 where an old snapshot does not allow it; 55000 where it is gone. */
 extern void local_lock(Oid role);
 
+/* The same of one or two (the second may be InvalidOid), in one order, whichever is first. */
+extern void local_lock_all(const Oid roles[2]);
+
 extern void local_set_password(Oid role, SecretBuffer *password);
 
 /* Whether one could log in with it, as far as the password goes. */

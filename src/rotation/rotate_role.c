@@ -71,8 +71,8 @@ role_of_name(const char *name)
 }
 
 /*
- * Locked, in one order whichever is named first, and then asked again: while it
- * was waited for, a role may have become a superuser's or somebody else's.
+ * Locked, and then asked again: while it was waited for, a role may have become a
+ * superuser's or somebody else's.
  */
 static void
 lock_roles(const Turn *turn)
@@ -82,9 +82,7 @@ lock_roles(const Turn *turn)
 
 	for (int i = 0; i < n; i++)
 		local_require_right(turn->scheduler, roles[i]);
-	local_lock(n > 1 ? Min(roles[0], roles[1]) : roles[0]);
-	if (n > 1)
-		local_lock(Max(roles[0], roles[1]));
+	local_lock_all(roles);
 	for (int i = 0; i < n; i++)
 		local_require_right(turn->scheduler, roles[i]);
 }

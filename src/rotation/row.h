@@ -46,7 +46,7 @@ typedef struct Rotation
 /* As it is committed, without a lock; false: there is none. */
 extern bool rotation_find(const pg_uuid_t *secret_id, Rotation *rotation);
 
-/* All of them, or those of the secrets that have them; in no order. */
+/* All of them, in no order. */
 extern List *rotation_list(Snapshot snapshot);
 
 /*
