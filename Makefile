@@ -10,7 +10,7 @@ EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(HERE)/$(EXT
 
 # The rooms, ground floor first.  A room may use only the rooms before it.
 # This one list orders the objects, the install script, the tests and the lint.
-ROOMS = base crypto box keyring store policy audit gate kv rules trail rotation operate
+ROOMS = base redact crypto box keyring store policy audit gate kv rules trail rotation operate
 
 MODULE_big  = $(EXTENSION)
 OBJS        = src/secrets.o \

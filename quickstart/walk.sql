@@ -43,6 +43,18 @@ SELECT secrets.get('tour/db/password') AS current, secrets.get('tour/db/password
 \set check 'secrets.get(''tour/db/password'') = ''n3w'' AND secrets.get(''tour/db/password'', stage => ''previous'') = ''s3cr3t'''
 \i :hold
 
+\echo '=== What is seen of it'
+\echo 'The server told above that the value stood in the statement: bound parameters are better ($1).'
+\echo 'Literals are masked in logs, statistics and views all the same; names are not.'
+\echo
+SELECT secrets.put('tour/seen', 'n3w'), query FROM pg_stat_activity WHERE pid = pg_backend_pid();
+\set check '(SELECT secrets.put(''tour/seen'', ''n3w'') > 0 AND query LIKE ''%tour/seen%'' AND query NOT LIKE ''%n3w%'' FROM pg_stat_activity WHERE pid = pg_backend_pid())'
+\i :hold
+-- From here on it need not be told again.
+\set ECHO none
+SET client_min_messages = warning;
+\set ECHO queries
+
 \echo '=== What lies in the table'
 \echo 'A sealed box, bound to its secret and version: moved or edited by hand, it does not open.'
 \echo
@@ -62,7 +74,7 @@ SELECT secrets.put('tour/db/password', 'mine too', if_version => 2);
 \echo
 
 \echo '=== Values that stand in no statement'
-\echo 'What stands in a statement ends up in logs.  Drivers bind parameters; psql takes a file, a pipe or its input:'
+\echo 'For a moment others may see what stands in a statement.  Drivers bind parameters; psql takes a file, a pipe or its input:'
 \echo
 \set ECHO none
 \echo '\\copy secrets.inbox (name, value) FROM STDIN (FORMAT csv)'

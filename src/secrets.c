@@ -16,6 +16,7 @@
 #include "keyring/keyring.h"
 #include "kv/kv.h"
 #include "policy/policy.h"
+#include "redact/redact.h"
 #include "rotation/rotation.h"
 #include "store/store.h"
 
@@ -27,6 +28,7 @@ void
 _PG_init(void)
 {
 	catalog_init();
+	redact_init();
 	keyring_init();
 	store_init();
 	policy_init();

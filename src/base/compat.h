@@ -206,6 +206,31 @@ typedef char *PasswordProblem;
 #define MAY_EXECUTE(function, role) (pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK)
 #endif
 
+/* 14 has a node for what a literal is. */
+#if PG_VERSION_NUM >= 150000
+#define IS_NULL_LITERAL(literal) ((literal)->isnull)
+#else
+#define IS_NULL_LITERAL(literal) ((literal)->val.type == T_Null)
+#endif
+
+/* 17 put the number of the transaction that a backend is in together with the backend's. */
+#if PG_VERSION_NUM >= 170000
+#define MY_TRANSACTION (MyProc->vxid.lxid)
+#else
+#define MY_TRANSACTION (MyProc->lxid)
+#endif
+
+/* 15 publishes schemas, and lets settings be granted. */
+#define HAVE_PUBLISHED_SCHEMAS (PG_VERSION_NUM >= 150000)
+#define HAVE_GRANTED_SETTINGS (PG_VERSION_NUM >= 150000)
+
+/* 16 lets pg_hba.conf include other files. */
+#if PG_VERSION_NUM >= 160000
+#define HBA_FILE_NAME "file_name"
+#else
+#define HBA_FILE_NAME "current_setting('hba_file')"
+#endif
+
 /* 15 took what concerns recovery out of a header. */
 #if PG_VERSION_NUM >= 150000
 #define REPLAY_HEADER "access/xlogrecovery.h"

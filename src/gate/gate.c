@@ -312,6 +312,15 @@ gate_require_operator(void)
 }
 
 void
+gate_require_checker(void)
+{
+	GatePass	pass = decide(PRIV_OPERATE, NULL);
+
+	if (!pass.granted && !decide(PRIV_AUDIT, NULL).granted)
+		refuse_operating(&pass, "the privilege to operate or audit secrets");
+}
+
+void
 gate_require_status(void)
 {
 	GatePass	pass = decide(PRIV_OPERATE, NULL);

@@ -70,6 +70,9 @@ extern void gate_require_open(void);
 /* For what must work while sealed: status, seal, unseal. */
 extern GatePass gate_require_operator(void);
 
+/* For check: operators, and auditors of everything; sealed or not. */
+extern void gate_require_checker(void);
+
 /* For status: operators, auditors of everything, and pg_monitor. */
 extern void gate_require_status(void);
 

@@ -8,6 +8,7 @@
 #include "crypto/keypair.h"
 #include "kv/json.h"
 #include "kv/kv.h"
+#include "redact/redact.h"
 
 static void
 be_interruptible(void)
@@ -27,5 +28,9 @@ kv_init(void)
 {
 	keypair_interrupted = is_interrupted;
 	json_interrupt = be_interruptible;
+	redact_guard_call("put", 2);
+	redact_guard_call("put_bytes", 2);
+	redact_guard_call("patch", 2);
+	redact_guard_relation("inbox", "value");
 	value_init();
 }

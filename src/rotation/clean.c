@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "redact/decode.h"
 #include "rotation/clean.h"
 
 /* A text as it reads when one kind of encoding is undone, and which of its bytes each byte came from. */
@@ -24,98 +25,7 @@ add(View *view, int byte, size_t from, size_t upto)
 	view->n++;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-		return (c | 0x20) - 'a' + 10;
-	return -1;
-}
-
-/* So many digits of that base from there on, at the most; how many there are. */
-static size_t
-read_digits(const char *text, size_t len, int base, size_t most, uint32_t *number)
-{
-	size_t		n;
-
-	*number = 0;
-	for (n = 0; n < len && n < most; n++)
-	{
-		int			digit = hex_digit(text[n]);
-
-		if (digit < 0 || digit >= base)
-			break;
-		*number = *number * (uint32_t) base + (uint32_t) digit;
-	}
-	return n;
-}
-
-/* ---- backslashes ---- */
-
-static size_t
-write_utf8(uint32_t c, char out[4])
-{
-	size_t		n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-	static const unsigned char first[] = {0, 0, 0xc0, 0xe0, 0xf0};
-
-	for (size_t i = n - 1; i > 0; i--, c >>= 6)
-		out[i] = (char) (0x80 | (c & 63));
-	out[0] = (char) (first[n] | c);
-	return n;
-}
-
-/* \u and four digits, or two of these, which are one character together. */
-static size_t
-read_unicode(const char *text, size_t len, char out[4], size_t *nout)
-{
-	uint32_t	c;
-	uint32_t	low;
-	size_t		used = 6;
-
-	if (read_digits(text + 2, len - 2, 16, 4, &c) < 4)
-	{
-		out[0] = 'u';
-		return 2;
-	}
-	if (c >> 10 == 0x36 && len >= 12 && text[6] == '\\' && text[7] == 'u'
-		&& read_digits(text + 8, 4, 16, 4, &low) == 4 && low >> 10 == 0x37)
-	{
-		c = 0x10000 + ((c & 0x3ff) << 10) + (low & 0x3ff);
-		used = 12;
-	}
-	*nout = write_utf8(c, out);
-	return used;
-}
-
-/* What begins with a backslash, as JSON, C, Python and PostgreSQL write it; how much of the text it is. */
-static size_t
-read_escape(const char *text, size_t len, char out[4], size_t *nout)
-{
-	static const char names[] = "abefnrtv";
-	static const char meanings[] = "\a\b\033\f\n\r\t\v";
-	const char *name;
-	uint32_t	number;
-	size_t		digits;
-	size_t		used = 2;
-
-	*nout = 1;
-	out[0] = '\\';
-	if (len < 2)
-		return 1;
-	if (text[1] == 'u')
-		return read_unicode(text, len, out, nout);
-	name = text[1] ? strchr(names, text[1]) : NULL;
-	out[0] = name ? meanings[name - names] : text[1];
-	if (text[1] == 'x')
-		used += digits = read_digits(text + 2, len - 2, 16, 2, &number);
-	else if ((digits = read_digits(text + 1, len - 1, 8, 3, &number)) > 0)
-		used = 1 + digits;
-	if (digits > 0)
-		out[0] = (char) number;
-	return used;
-}
+/* ---- quotes and backslashes ---- */
 
 #define BACKSLASHES		1
 #define DOUBLED_SINGLES 2
@@ -139,7 +49,7 @@ see_escapes(const char *text, size_t len, int kinds, View *view)
 		size_t		used = 1;
 
 		if ((kinds & BACKSLASHES) && text[at] == '\\')
-			used = read_escape(text + at, len - at, out, &nout);
+			used = decode_escape(text + at, len - at, out, &nout);
 		else if (is_doubled(text + at, len - at, kinds))
 			used = 2;
 		for (size_t i = 0; i < nout; i++)
@@ -158,8 +68,8 @@ see_percent(const char *text, size_t len, int blank, View *view)
 		uint32_t	number = (unsigned char) (text[at] == blank ? ' ' : text[at]);
 		size_t		used = 1;
 
-		if (text[at] == '%' && len - at >= 3 && hex_digit(text[at + 1]) >= 0 && hex_digit(text[at + 2]) >= 0)
-			used += read_digits(text + at + 1, 2, 16, 2, &number);
+		if (text[at] == '%' && len - at >= 3 && decode_hex_digit(text[at + 1]) >= 0 && decode_hex_digit(text[at + 2]) >= 0)
+			used += decode_digits(text + at + 1, 2, 16, 2, &number);
 		add(view, (int) number, at, at + used);
 		at += used;
 	}
@@ -173,28 +83,16 @@ see_hex(const char *text, size_t len, int skipped, View *view)
 
 	for (size_t at = 0; at < len;)
 	{
-		bool		is_digit = hex_digit(text[at]) >= 0;
+		bool		is_digit = decode_hex_digit(text[at]) >= 0;
 		uint32_t	number = (unsigned char) text[at];
 		size_t		used = 1;
 
-		if (is_digit && run >= (size_t) skipped && at + 1 < len && hex_digit(text[at + 1]) >= 0)
-			used = read_digits(text + at, 2, 16, 2, &number);
+		if (is_digit && run >= (size_t) skipped && at + 1 < len && decode_hex_digit(text[at + 1]) >= 0)
+			used = decode_digits(text + at, 2, 16, 2, &number);
 		add(view, (int) number, at, at + used);
 		run = is_digit ? run + used : 0;
 		at += used;
 	}
-}
-
-static int
-base64_digit(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
 }
 
 /* Counted from one of the first four characters of a run of them, which may be broken into lines. */
@@ -208,7 +106,7 @@ see_base64(const char *text, size_t len, int skipped, View *view)
 
 	for (size_t at = 0; at < len; at++)
 	{
-		int			digit = base64_digit(text[at]);
+		int			digit = decode_base64_digit(text[at]);
 
 		if (run > (size_t) skipped && (text[at] == '\n' || text[at] == '\r'))
 			continue;
@@ -236,19 +134,6 @@ is_between_numbers(char c)
 	return c == ' ' || c == ',' || c == ':';
 }
 
-/* How much of the text is a number of a byte, in that base; 0: none. */
-static size_t
-read_byte(const char *text, size_t len, int base, uint32_t *number)
-{
-	size_t		sign = base == 10 && len > 0 && text[0] == '-' ? 1 : 0;
-	size_t		digits = read_digits(text + sign, len - sign, base, 4, number);
-
-	if (digits == 0 || digits > (base == 10 ? 3 : 2) || *number > 255)
-		return 0;
-	*number = sign ? 0 - *number : *number;
-	return sign + digits;
-}
-
 /* Numbers of bytes, one after the other, with a little between. */
 static void
 see_numbers(const char *text, size_t len, int base, View *view)
@@ -257,13 +142,13 @@ see_numbers(const char *text, size_t len, int base, View *view)
 	{
 		uint32_t	number;
 		uint32_t	next;
-		size_t		used = read_byte(text + at, len - at, base, &number);
+		size_t		used = decode_byte(text + at, len - at, base, &number);
 		size_t		gap = 0;
 
 		if (used == 0)
 		{
 			/* Of what is too long to be a byte no part is one. */
-			size_t		digits = read_digits(text + at, len - at, base, len, &number);
+			size_t		digits = decode_digits(text + at, len - at, base, len, &number);
 
 			for (size_t end = at + (digits ? digits : 1); at < end; at++)
 				add(view, text[at], at, at + 1);
@@ -273,7 +158,7 @@ see_numbers(const char *text, size_t len, int base, View *view)
 		at += used;
 		while (gap < 2 && at + gap < len && is_between_numbers(text[at + gap]))
 			gap++;
-		at += gap > 0 && read_byte(text + at + gap, len - at - gap, base, &next) > 0 ? gap : 0;
+		at += gap > 0 && decode_byte(text + at + gap, len - at - gap, base, &next) > 0 ? gap : 0;
 	}
 }
 
@@ -458,7 +343,7 @@ unescape(const char *text, size_t len, char *out)
 		char		bytes[4] = {text[at]};
 		size_t		n = 1;
 
-		at += text[at] == '\\' ? read_escape(text + at, len - at, bytes, &n) : 1;
+		at += text[at] == '\\' ? decode_escape(text + at, len - at, bytes, &n) : 1;
 		memcpy(out + written, bytes, n);
 		written += n;
 	}

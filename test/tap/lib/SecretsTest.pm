@@ -101,6 +101,7 @@ sub new_node
 	$node->append_conf('postgresql.conf', <<"END");
 shared_preload_libraries = 'secrets'
 secrets.root_key = 'file:$node->{root_path}'
+secrets.literals = allow
 log_statement = none
 END
 	$node->append_conf('postgresql.conf', $options{conf}) if $options{conf};

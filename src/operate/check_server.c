@@ -1,0 +1,395 @@
+/*
+ * operate/check_server.c: settings, libraries, the data directory, the version.
+ *
+ * What redaction covers is no finding: statements may be logged, with their
+ * parameters, and to watch sessions is allowed.
+ */
+#include "postgres.h"
+
+#include <sys/stat.h>
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/timestamp.h"
+#include "utils/varlena.h"
+
+#include "base/compat.h"
+#include "keyring/keyring.h"
+#include "operate/check.h"
+#include "operate/place.h"
+
+/* ---- settings, one by one ---- */
+
+typedef enum Comparison
+{
+	IS,							/* a boolean in whatever spelling */
+	IS_NOT,
+	BEGINS,
+	IS_BELOW
+} Comparison;
+
+typedef struct Setting
+{
+	const char *name;
+	Comparison	comparison;
+	const char *value;
+	const char *better;
+	Severity	severity;
+	const char *danger;
+	bool		needs_restart;
+	const char *unless;			/* where this setting has that value, it does not matter */
+	const char *unless_value;
+} Setting;
+
+#define PRINTED_TREES "trees of statements are logged, in which values are numbers, not to be found and masked"
+#define LOADED_LATE "what a session loads comes after secrets: its hooks come first, and see statements as they were written"
+#define OTHERS_PARAMETERS \
+	"parameters of statements that name no function of ours, and none in secrets.redact_functions, are logged in the clear"
+
+static const Setting known[] = {
+	{"secrets.redact_logs", IS, "off", "on", SEVERITY_CRITICAL,
+	"values are written down wherever PostgreSQL and its extensions write statements and parameters"},
+	{"secrets.literals", IS, "allow", "warn", SEVERITY_WARNING,
+	"nobody is told when a value stands in a statement, where whoever watches sessions may see it"},
+	{"secrets.allow_core", IS, "on", "off", SEVERITY_WARNING,
+		"the server's memory, with keys and values, goes into core files, and to whoever may read files as the server",
+	.needs_restart = true},
+	{"secrets.allow_drop", IS, "on", "off", SEVERITY_WARNING, "a DROP may take every secret along"},
+	{"secrets.audit_on_failure", IS, "log", "refuse", SEVERITY_INFO,
+	"values are given out while the audit cannot be written, with a line in the server's log that proves nothing"},
+
+	{"debug_print_parse", IS, "on", "off", SEVERITY_WARNING, PRINTED_TREES},
+	{"debug_print_raw_parse", IS, "on", "off", SEVERITY_WARNING, PRINTED_TREES},
+	{"debug_print_rewritten", IS, "on", "off", SEVERITY_WARNING, PRINTED_TREES},
+	{"debug_print_plan", IS, "on", "off", SEVERITY_WARNING, PRINTED_TREES},
+	{"log_parameter_max_length_on_error", IS_NOT, "0", "0", SEVERITY_WARNING,
+	"an error tells the client what was bound, unmasked where the error is not logged; and clients have logs too"},
+	{"log_min_messages", BEGINS, "debug", "warning", SEVERITY_WARNING,
+	"the log tells what was meant for developers only"},
+	{"auto_explain.log_parameter_max_length", IS_NOT, "0", "0", SEVERITY_INFO, OTHERS_PARAMETERS,
+	.unless = "auto_explain.log_min_duration", .unless_value = "-1"},
+	{"pgaudit.log_parameter", IS, "on", "off", SEVERITY_INFO, OTHERS_PARAMETERS,
+	.unless = "pgaudit.log", .unless_value = "none"},
+
+	{"session_preload_libraries", IS_NOT, "", "", SEVERITY_WARNING, LOADED_LATE},
+	{"local_preload_libraries", IS_NOT, "", "", SEVERITY_WARNING, LOADED_LATE},
+
+	{"password_encryption", IS, "md5", "scram-sha-256", SEVERITY_WARNING,
+	"what is kept of new passwords is guessed at great speed, and lets in whoever has it"},
+	{"scram_iterations", IS_BELOW, "4096", "4096", SEVERITY_WARNING,
+	"what is kept of new passwords is guessed faster than it need be"},
+
+	{"fsync", IS, "off", "on", SEVERITY_WARNING, "a crash of the machine can take secrets and their log, for good"},
+	{"full_page_writes", IS, "off", "on", SEVERITY_WARNING, "a crash of the machine can tear pages of secrets and of their log"},
+	{"zero_damaged_pages", IS, "on", "off", SEVERITY_WARNING, "what lies on a damaged page is emptied instead of refused"},
+	{"synchronous_commit", IS, "off", "on", SEVERITY_INFO,
+		"a crash can take the last changes of secrets, with their lines, though secrets.audit is durable",
+	.unless = "secrets.audit", .unless_value = "on"},
+};
+
+static bool
+compares(const Setting *setting, const char *value)
+{
+	bool		is_on;
+	bool		wanted;
+
+	switch (setting->comparison)
+	{
+		case IS:
+			if (parse_bool(setting->value, &wanted) && parse_bool(value, &is_on))
+				return is_on == wanted;
+			return pg_strcasecmp(value, setting->value) == 0;
+		case IS_NOT:
+			return strcmp(value, setting->value) != 0;
+		case BEGINS:
+			return pg_strncasecmp(value, setting->value, strlen(setting->value)) == 0;
+		case IS_BELOW:
+			return strtol(value, NULL, 10) < strtol(setting->value, NULL, 10);
+	}
+	return false;
+}
+
+/* NULL: there is none of that name here, or somebody made it up for a library that is not loaded. */
+static const char *
+value_of(const char *name)
+{
+	if (GetConfigOptionFlags(name, true) & GUC_CUSTOM_PLACEHOLDER)
+		return NULL;
+	return GetConfigOption(name, true, false);
+}
+
+static bool
+does_not_matter(const Setting *setting)
+{
+	const char *other = setting->unless ? value_of(setting->unless) : NULL;
+
+	return other && strcmp(other, setting->unless_value) == 0;
+}
+
+static bool
+endangers(const Setting *setting, const char *value)
+{
+	return value && compares(setting, value) && !does_not_matter(setting);
+}
+
+static const Setting *
+find_setting(const char *name)
+{
+	for (int i = 0; i < lengthof(known); i++)
+		if (strcmp(known[i].name, name) == 0)
+			return &known[i];
+	return NULL;
+}
+
+static char *
+mend_for_all(const Setting *setting)
+{
+	return psprintf("ALTER SYSTEM SET %s = '%s'; %s", setting->name, setting->better,
+					setting->needs_restart ? "and restart the server" : "SELECT pg_reload_conf();");
+}
+
+/* Columns: name, value, whose it is, the command that sets it, whether it holds in this session. */
+#define SETTINGS_OF_ROLES \
+	"SELECT split_part(c, '=', 1), substr(c, strpos(c, '=') + 1), " \
+	" CASE WHEN s.setrole = 0 AND s.setdatabase = 0 THEN 'of every role' " \
+	"  WHEN s.setrole = 0 THEN format('of database \"%s\"', d.datname) " \
+	"  WHEN s.setdatabase = 0 THEN format('of role \"%s\"', pg_get_userbyid(s.setrole)) " \
+	"  ELSE format('of role \"%s\" in database \"%s\"', pg_get_userbyid(s.setrole), d.datname) END, " \
+	" CASE WHEN s.setrole = 0 AND s.setdatabase = 0 THEN 'ALTER ROLE ALL' " \
+	"  WHEN s.setrole = 0 THEN format('ALTER DATABASE %I', d.datname) " \
+	"  WHEN s.setdatabase = 0 THEN format('ALTER ROLE %I', pg_get_userbyid(s.setrole)) " \
+	"  ELSE format('ALTER ROLE %I IN DATABASE %I', pg_get_userbyid(s.setrole), d.datname) END, " \
+	" s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())) " \
+	" AND s.setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = session_user)) " \
+	"FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) c LEFT JOIN pg_database d ON d.oid = s.setdatabase " \
+	"ORDER BY 3, 1"
+
+enum
+{
+	ROLE_SETTING_NAME, ROLE_SETTING_VALUE, ROLE_SETTING_WHOSE, ROLE_SETTING_COMMAND, ROLE_SETTING_HOLDS_HERE
+};
+
+/* What the session has comes from its role or database: it says nothing of the server. */
+static bool
+is_of_this_session(List *of_roles, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, of_roles)
+	{
+		char	  **row = lfirst(cell);
+
+		if (strcmp(row[ROLE_SETTING_NAME], name) == 0 && strcmp(row[ROLE_SETTING_HOLDS_HERE], "t") == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+look_at_settings(Findings *findings)
+{
+	List	   *of_roles = check_ask(SETTINGS_OF_ROLES);
+	ListCell   *cell;
+
+	for (int i = 0; i < lengthof(known); i++)
+	{
+		const char *value = value_of(known[i].name);
+
+		if (endangers(&known[i], value) && !is_of_this_session(of_roles, known[i].name))
+			check_found(findings, known[i].severity,
+						psprintf("setting %s is \"%s\": %s", known[i].name, value, known[i].danger),
+						mend_for_all(&known[i]));
+	}
+	foreach(cell, of_roles)
+	{
+		char	  **row = lfirst(cell);
+		const Setting *setting = find_setting(row[ROLE_SETTING_NAME]);
+
+		if (setting && endangers(setting, row[ROLE_SETTING_VALUE]))
+			check_found(findings, setting->severity,
+						psprintf("setting %s %s is \"%s\": %s", setting->name, row[ROLE_SETTING_WHOSE],
+								 row[ROLE_SETTING_VALUE], setting->danger),
+						psprintf("%s RESET %s;", row[ROLE_SETTING_COMMAND], setting->name));
+	}
+}
+
+/* ---- libraries ---- */
+
+/* "/usr/lib/secrets.so" is secrets. */
+static char *
+library_name(const char *path)
+{
+	char	   *name = pstrdup(last_dir_separator(path) ? last_dir_separator(path) + 1 : path);
+	Size		len = strlen(name);
+	Size		suffix = strlen(DLSUFFIX);
+
+	if (len > suffix && strcmp(name + len - suffix, DLSUFFIX) == 0)
+		name[len - suffix] = '\0';
+	return name;
+}
+
+static bool
+is_ours(const char *path)
+{
+	return strcmp(library_name(path), "secrets") == 0;
+}
+
+static List *
+preloaded_libraries(void)
+{
+	const char *setting = GetConfigOption("shared_preload_libraries", true, false);
+	List	   *paths = NIL;
+
+	if (setting == NULL || !SplitDirectoriesString(pstrdup(setting), ',', &paths))
+		return NIL;
+	return paths;
+}
+
+/* The same list with ours at the end. */
+static char *
+mend_order(List *paths)
+{
+	StringInfoData text;
+	ListCell   *cell;
+
+	initStringInfo(&text);
+	appendStringInfoString(&text, "ALTER SYSTEM SET shared_preload_libraries = ");
+	foreach(cell, paths)
+		if (!is_ours(lfirst(cell)))
+			appendStringInfo(&text, "%s, ", quote_literal_cstr(lfirst(cell)));
+	appendStringInfoString(&text, "'secrets'; and restart the server");
+	return text.data;
+}
+
+static void
+look_at_libraries(Findings *findings)
+{
+	List	   *paths = preloaded_libraries();
+	StringInfoData behind;
+	bool		is_behind = false;
+	ListCell   *cell;
+
+	if (!keyring_is_preloaded())
+	{
+		check_found(findings, SEVERITY_CRITICAL,
+					"secrets is not in shared_preload_libraries: no value is given or taken, and none is masked in the log",
+					mend_order(paths));
+		return;
+	}
+	initStringInfo(&behind);
+	foreach(cell, paths)
+	{
+		if (is_behind && !is_ours(lfirst(cell)))
+			appendStringInfo(&behind, "%s\"%s\"", behind.len ? ", " : "", library_name(lfirst(cell)));
+		is_behind |= is_ours(lfirst(cell));
+	}
+	if (behind.len)
+		check_found(findings, SEVERITY_WARNING,
+					psprintf("behind secrets in shared_preload_libraries: %s, whose hooks come first and see statements "
+							 "as they were written", behind.data),
+					mend_order(paths));
+}
+
+/* ---- places ---- */
+
+static bool
+is_on(const char *name)
+{
+	const char *value = GetConfigOption(name, true, false);
+
+	return value && strcmp(value, "on") == 0;
+}
+
+static void
+look_at_log_files(Findings *findings)
+{
+	const char *directory = GetConfigOption("log_directory", true, false);
+	const char *mode = GetConfigOption("log_file_mode", true, false);
+
+	if (!is_on("logging_collector"))
+		return;
+	if (directory && place_is_in_data_directory(place_from_data_directory(directory)))
+		check_found(findings, SEVERITY_WARNING,
+					psprintf("log_directory \"%s\" is inside the data directory: every base backup takes the log along", directory),
+					"ALTER SYSTEM SET log_directory = '/var/log/postgresql'; SELECT pg_reload_conf();");
+	if (mode && (strtol(mode, NULL, 8) & S_IRWXO))
+		check_found(findings, SEVERITY_WARNING,
+					psprintf("log_file_mode is %s: every user of the machine reads the log", mode),
+					"ALTER SYSTEM SET log_file_mode = '0600'; SELECT pg_reload_conf();");
+}
+
+static void
+look_at_data_directory(Findings *findings)
+{
+	struct stat st;
+
+	if (stat(DataDir, &st) == 0 && (st.st_mode & S_IRWXO))
+		check_found(findings, SEVERITY_WARNING,
+					psprintf("the data directory is open to every user of the machine (mode %04o)", (unsigned) st.st_mode & 07777),
+					psprintf("chmod 0700 %s", DataDir));
+	/* A value that is damaged does not open.  But names and rules are there to be damaged too. */
+	if (!is_on("data_checksums"))
+		check_found(findings, SEVERITY_INFO,
+					"data checksums are off: a page that the disk has damaged is noticed late, if at all",
+					psprintf("stop the server, and: pg_checksums --enable -D %s", DataDir));
+}
+
+/* ---- the version ---- */
+
+typedef struct Release
+{
+	int			major;
+	int			minor;			/* the newest that closes holes */
+	const char *end;			/* the day from which on nothing is mended any more */
+} Release;
+
+/*
+ * As known on 2026-11-21.  Minors: 15 and 17 by Debian's changelogs of their
+ * security updates, the others by what others said they had moved to, on the same
+ * day.  Ends: PostgreSQL's versioning policy.  Nothing here hears of what came
+ * later: no row is no proof.
+ */
+static const Release releases[] = {
+	{14, 25, "2026-11-12"},
+	{15, 20, "2027-11-11"},
+	{16, 16, "2028-11-09"},
+	{17, 12, "2029-11-08"},
+	{18, 7, "2030-11-14"},
+};
+
+static void
+look_at_release(Findings *findings, const Release *release, int minor)
+{
+	TimestampTz end = DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in, CStringGetDatum(release->end),
+															  ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+
+	if (minor < release->minor)
+		check_found(findings, SEVERITY_WARNING,
+					psprintf("PostgreSQL %d.%d has holes that are known, and closed in %d.%d", release->major, minor,
+							 release->major, release->minor),
+					psprintf("install PostgreSQL %d.%d or later, and restart the server", release->major, release->minor));
+	if (GetCurrentTimestamp() >= end)
+		check_found(findings, SEVERITY_WARNING,
+					psprintf("PostgreSQL %d is not mended any more since %s: holes that are found stay open", release->major, release->end),
+					"move to a newer major version, by pg_upgrade or by dump and restore");
+}
+
+static void
+look_at_version(Findings *findings)
+{
+	int			version = (int) strtol(GetConfigOption("server_version_num", false, false), NULL, 10);
+
+	for (int i = 0; i < lengthof(releases); i++)
+		if (releases[i].major == version / 10000)
+			look_at_release(findings, &releases[i], version % 10000);
+}
+
+const CheckTest check_server[] = {
+	{.look = look_at_libraries},
+	{.look = look_at_settings},
+	{.look = look_at_log_files},
+	{.look = look_at_data_directory},
+	{.look = look_at_version},
+	{0}
+};

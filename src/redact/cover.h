@@ -1,0 +1,40 @@
+/*
+ * redact/cover.h: a text that is being covered in place.  Plain C.
+ */
+#ifndef SECRETS_REDACT_COVER_H
+#define SECRETS_REDACT_COVER_H
+
+#include "redact/mask.h"
+#include "redact/token.h"
+
+#define NO_PLACE ((size_t) -1)
+
+typedef struct Cover
+{
+	char	   *text;
+	size_t		len;
+	const MaskWords *words;
+	bool		is_look;		/* nothing is written */
+	bool		is_changed;
+	bool		is_cut;			/* ends within quotes */
+	size_t		first;			/* where the first value is, */
+	size_t		doubt;			/* and where it was seen that the text cannot be what it looks like: */
+	bool		is_doubt_in_quotes;	/* in what has a delimiter before it, or in code */
+} Cover;
+
+extern void cover_byte(Cover *cover, size_t at, char byte);
+extern void cover_range(Cover *cover, size_t from, size_t to);
+
+/* A value begins there. */
+extern void cover_note_value(Cover *cover, size_t at);
+
+/*
+ * Is this, after that token, no SQL that anybody writes, as where a quote within a
+ * value ends it?  Then it is noted.
+ */
+extern bool cover_doubts(Cover *cover, const Token *before, const Token *token);
+
+/* What is in doubt is covered from the first value on, to the end. */
+extern void cover_doubtful(Cover *cover);
+
+#endif

@@ -1,0 +1,290 @@
+/*
+ * redact/line.c
+ *
+ * Every text of a line is judged by itself: a deadlock quotes the statements of
+ * others, a crash one of a process that is gone, EXECUTE is told by its detail.  And
+ * where the statement that the line belongs to brings a secret, texts that quote
+ * its parameters or its input are covered, whatever they say.
+ *
+ * All is done in place: an error is being reported, there may be no memory, and
+ * nothing here may fail.  A text keeps its length.
+ */
+#include "postgres.h"
+
+#include "utils/elog.h"
+
+#include "redact/line.h"
+#include "redact/statement.h"
+#include "redact/values.h"
+#include "redact/words.h"
+
+#define WITHHELD	"***"
+#define MOST_OBJECTS 32
+
+static emit_log_hook_type next_hook = NULL;
+
+static Oid	objects[MOST_OBJECTS];
+static int	nobjects = 0;
+
+static bool
+names_secret(const char *text)
+{
+	return text && words_judge(text, strlen(text)) == MASK_ALL;
+}
+
+/* Where there is no room for the sign, there is nothing to hide either. */
+static void
+withhold(char *text)
+{
+	if (text)
+		strlcpy(text, WITHHELD, strlen(text) + 1);
+}
+
+/* What only quotes SQL: from the first quote to the last. */
+static void
+cover_quoted(char *text, const char *quotes)
+{
+	if (text)
+		(void) mask_between(text, strlen(text), quotes);
+}
+
+static void
+cover_sql(char *text, MaskJudgement judgement)
+{
+	if (text)
+		(void) words_mask(text, strlen(text), judgement);
+}
+
+/* ---- lines of certain kinds ---- */
+
+static bool
+begins(const char *text, const char *with)
+{
+	return text && strncmp(text, with, strlen(with)) == 0;
+}
+
+/*
+ * "statement: ...", "duration: ... execute <unnamed>: ...", in whatever language: what the
+ * server says of the client's statement ends with it.  Its length is known.
+ */
+static char *
+find_statement(const ErrorData *line)
+{
+	Size		len = strlen(line->message);
+	Size		tail = statement_length();
+
+	if (!begins(line->funcname, "exec_") || tail == 0 || tail >= len)
+		return NULL;
+	return line->message[len - tail - 1] == ' ' ? line->message + len - tail : NULL;
+}
+
+/* auto_explain's, in its format of text: SQL, and a plan that quotes as SQL does. */
+static bool
+is_plan_as_text(const char *message)
+{
+	static const char intro[] = "plan:\nQuery Text: ";
+	const char *at = strstr(message, intro);
+
+	return begins(message, "duration: ") && at && at[sizeof(intro) - 1] != '"';
+}
+
+/* The field of a line of commas that begins there ends at the next comma outside of quotes. */
+static char *
+skip_field(char *field)
+{
+	bool		is_quoted = false;
+
+	for (; *field; field++)
+	{
+		if (*field == '"')
+			is_quoted = !is_quoted;
+		else if (*field == ',' && !is_quoted)
+			break;
+	}
+	return field;
+}
+
+/* All fields from there on; but pgaudit's own words for what it does not say. */
+static void
+cover_audited_parameters(char *field)
+{
+	for (;;)
+	{
+		char	   *end = skip_field(field);
+
+		if (!begins(field, "<not logged>") && !begins(field, "<none>") && !begins(field, "<previously logged>"))
+			memset(field, '*', end - field);
+		if (*end == '\0')
+			break;
+		field = end + 1;
+	}
+}
+
+/* "AUDIT: SESSION,1,1,READ,SELECT,,,statement,parameters": doubled quotes may have anything in them. */
+static void
+cover_audited(char *message)
+{
+	char	   *field = message;
+	char	   *end;
+
+	for (int i = 0; i < 7 && *field; i++)
+	{
+		field = skip_field(field);
+		field += *field == ',' ? 1 : 0;
+	}
+	end = skip_field(field);
+	if (*end)
+		cover_audited_parameters(end + 1);
+	if (memmem(field, end - field, "\"\"", 2))
+		(void) mask_between(field, end - field, "'$");
+	else if (*field == '"')
+		(void) words_mask(field + 1, end - field - 1, MASK_ALL);
+	else
+		(void) words_mask(field, end - field, MASK_ALL);
+}
+
+/* Printed trees have values as the numbers of their bytes. */
+static bool
+has_watched_object(const char *tree)
+{
+	for (int i = 0; i < nobjects; i++)
+	{
+		char		function[32];
+		char		relation[32];
+
+		snprintf(function, sizeof(function), ":funcid %u ", objects[i]);
+		snprintf(relation, sizeof(relation), ":relid %u ", objects[i]);
+		if (strstr(tree, function) || strstr(tree, relation))
+			return true;
+	}
+	return false;
+}
+
+void
+line_watch_object(Oid object)
+{
+	for (int i = 0; i < nobjects; i++)
+		if (objects[i] == object)
+			return;
+	objects[nobjects++ % MOST_OBJECTS] = object;
+	nobjects = Min(nobjects, MOST_OBJECTS);
+}
+
+/* ---- the texts of a line ---- */
+
+/* Where the server refuses input, its words quote it. */
+static bool
+quotes_input(const ErrorData *line)
+{
+	int			category = ERRCODE_TO_CATEGORY(line->sqlerrcode);
+
+	return category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION
+		|| line->sqlerrcode == ERRCODE_SYNTAX_ERROR;
+}
+
+static void
+cover_message(ErrorData *line, bool names, bool belongs)
+{
+	char	   *statement = belongs || names ? find_statement(line) : NULL;
+
+	if (statement)
+		cover_sql(statement, MASK_ALL);
+	else if (names && begins(line->message, "AUDIT: "))
+		cover_audited(line->message);
+	else if (names && is_plan_as_text(line->message))
+		cover_sql(line->message, MASK_ALL);
+	else if (names)
+		cover_quoted(line->message, "'$");
+	else if (belongs && quotes_input(line))
+		cover_quoted(line->message, "'\"");
+}
+
+static void
+cover_detail(ErrorData *line, char *detail, bool belongs)
+{
+	MaskParams	params;
+
+	if (detail == NULL)
+		return;
+	if (belongs && quotes_input(line))
+		withhold(detail);
+	else if (begins(line->funcname, "elog_node_display")
+			 && (belongs || names_secret(detail) || has_watched_object(detail)))
+		withhold(detail);
+	else if (begins(detail, "prepare: "))
+		cover_sql(detail, words_judge(detail, strlen(detail)));
+	else if (names_secret(detail))
+		cover_quoted(detail, "'$");
+	else if (belongs)
+	{
+		params = statement_params();
+		(void) mask_params(detail, strlen(detail), &params);
+	}
+}
+
+static void
+cover_context(ErrorData *line, char *context, bool belongs)
+{
+	if (context == NULL)
+		return;
+	if (belongs && quotes_input(line))
+		withhold(context);
+	else if (belongs)
+		cover_quoted(context, "'\"");
+	else if (names_secret(context))
+		cover_quoted(context, "'$");
+}
+
+/* PASSWORD '...', wherever it stands. */
+static void
+cover_passwords(char *text)
+{
+	if (text && words_judge(text, strlen(text)) == MASK_PASSWORDS)
+		cover_sql(text, MASK_PASSWORDS);
+}
+
+static void
+cover_texts(ErrorData *line)
+{
+	bool		is_ours = line->hide_stmt && line->hide_ctx && line->elevel >= ERROR;
+	MaskJudgement statement = statement_hide();
+	bool		names = names_secret(line->message);
+	bool		belongs = (statement == MASK_ALL || names || (begins(line->detail, "prepare: ") && names_secret(line->detail))
+						   || names_secret(line->internalquery)) && !is_ours;
+	char	   *const texts[] = {line->message, line->detail, line->detail_log, line->hint, line->context, line->internalquery};
+
+	if (line->message)
+		cover_message(line, names, belongs);
+	cover_detail(line, line->detail, belongs);
+	cover_detail(line, line->detail_log, belongs);
+	cover_context(line, line->context, belongs);
+	if (names_secret(line->hint))
+		cover_quoted(line->hint, "'$");
+	if (belongs)
+		cover_sql(line->internalquery, MASK_ALL);
+	for (int i = 0; i < lengthof(texts); i++)
+	{
+		cover_passwords(texts[i]);
+		values_cover(texts[i]);
+	}
+	if (!line->hide_stmt && !statement_cover_values())
+		line->hide_stmt = true;
+	if (statement != MASK_NOTHING && line->elevel >= ERROR)
+		statement_report();
+}
+
+static void
+cover_line(ErrorData *line)
+{
+	if (words_count())
+		cover_texts(line);
+	if (next_hook)
+		next_hook(line);
+}
+
+void
+line_init(void)
+{
+	next_hook = emit_log_hook;
+	emit_log_hook = cover_line;
+}

@@ -1,0 +1,271 @@
+/*
+ * redact/passwords.c
+ */
+#include <string.h>
+
+#include "redact/passwords.h"
+#include "redact/token.h"
+
+/* Dollar quotes within dollar quotes that are read as code. */
+#define MOST_BODIES 4
+
+static bool
+begins_with(const char *text, size_t end, size_t at, const char *word)
+{
+	size_t		len = strlen(word);
+
+	if (end - at < len)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (byte_to_lower(text[at + i]) != word[i])
+			return false;
+	return true;
+}
+
+static size_t
+skip(const char *text, size_t end, size_t at, int classes)
+{
+	while (at < end && byte_is(text[at], classes))
+		at++;
+	return at;
+}
+
+/* The word behind which a password may stand; end: there is none. */
+static size_t
+find_password(const char *text, size_t end, size_t at)
+{
+	static const char word[] = "password";
+
+	while (at < end)
+	{
+		size_t		from = at;
+
+		at = skip(text, end, at, BYTE_NAME);
+		if (at - from == sizeof(word) - 1 && begins_with(text, at, from, word))
+			return at;
+		at += at == from ? 1 : 0;
+	}
+	return end;
+}
+
+/* ---- connection strings ---- */
+
+static bool
+sets_password(const char *text, size_t end, size_t at)
+{
+	while ((at = find_password(text, end, at)) < end)
+	{
+		size_t		sign = skip(text, end, at, BYTE_BLANK);
+
+		if (sign < end && text[sign] == '=')
+			return true;
+	}
+	return false;
+}
+
+/* user:password@host behind the scheme */
+static bool
+has_userinfo(const char *text, size_t end, size_t at)
+{
+	const char *colon = memchr(text + at, ':', end - at);
+
+	return colon && memchr(colon, '@', (size_t) (text + end - colon));
+}
+
+static bool
+is_connection_string(const char *text, size_t from, size_t end)
+{
+	size_t		at = skip(text, end, from, BYTE_BLANK);
+	size_t		sign = skip(text, end, skip(text, end, at, BYTE_NAME), BYTE_BLANK);
+
+	if (begins_with(text, end, at, "postgresql://") || begins_with(text, end, at, "postgres://"))
+		return has_userinfo(text, end, sign + 1) || sets_password(text, end, at);
+	return sign > at && sign < end && text[sign] == '=' && sets_password(text, end, at);
+}
+
+/* ---- within quotes ---- */
+
+/* Quotes that stand together, each with or without backslashes before it. */
+typedef struct Quotes
+{
+	size_t		from;
+	size_t		to;
+	size_t		n;
+	size_t		nbackslashes;	/* before the first */
+} Quotes;
+
+static Quotes
+read_quotes(const char *text, size_t end, size_t at)
+{
+	Quotes		quotes = {.from = at, .to = at};
+
+	for (size_t next = at; next < end; next++)
+	{
+		if (text[next] == '\'')
+			quotes.n++, quotes.to = next + 1;
+		else if (text[next] != '\\')
+			break;
+		else if (quotes.n == 0)
+			quotes.nbackslashes++;
+	}
+	return quotes;
+}
+
+/*
+ * As many quotes as open it, or an odd number of times as many, close it; an even
+ * number of times stands for quotes in it.  A backslash that the first one needs,
+ * the last one needs too.
+ */
+static size_t
+find_close(const char *text, size_t end, const Quotes *open)
+{
+	size_t		unit = open->n & -open->n;
+	size_t		at = open->to;
+
+	while (at < end)
+	{
+		Quotes		quotes = read_quotes(text, end, at);
+
+		if (quotes.n / unit % 2 == 1)
+			return at + (quotes.nbackslashes > open->nbackslashes ? quotes.nbackslashes - open->nbackslashes : 0);
+		at = quotes.n > 0 ? quotes.to : at + 1;
+	}
+	return end;
+}
+
+/* Blanks, comments, a name's closing quote, and what stands before a literal's opening one. */
+static size_t
+skip_to_quotes(const char *text, size_t end, size_t at)
+{
+	for (size_t before = end; at < end && at != before;)
+	{
+		bool		is_terminated;
+
+		before = at;
+		at = skip(text, end, at, BYTE_BLANK);
+		if (at + 1 < end && text[at] == '\\' && strchr("nrtfv\"", text[at + 1]) && text[at + 1])
+			at += 2;
+		else if (at < end && text[at] == '"')
+			at++;
+		else if (at + 1 < end && text[at] == '-' && text[at + 1] == '-')
+			at = token_skip_line_comment(text, end, at);
+		else if (at + 1 < end && text[at] == '/' && text[at + 1] == '*')
+			at = token_skip_block_comment(text, end, at, &is_terminated);
+	}
+	if (at < end && strchr("eEnNbBxX", text[at]) && text[at])
+		return at + 1;
+	return begins_with(text, end, at, "u&") ? at + 2 : at;
+}
+
+/* What has a place of its own among the quotes around it.  Returns where it ends. */
+static size_t
+cover_quoted(Cover *cover, size_t end, size_t at)
+{
+	const char *text = cover->text;
+	Quotes		open;
+	Token		token;
+	size_t		close;
+
+	at = skip_to_quotes(text, end, at);
+	open = read_quotes(text, end, at);
+	token = token_next(text, end, at);
+	if (open.n == 0 && token.kind != TOKEN_DOLLAR)
+		return at;
+	close = open.n > 0 ? find_close(text, end, &open) : token.inner_to;
+	at = open.n > 0 ? open.to : token.inner_from;
+	if (close > at)
+		cover_note_value(cover, at);
+	cover_range(cover, at, close);
+	return close;
+}
+
+static void
+cover_within(Cover *cover, size_t from, size_t end)
+{
+	for (size_t at = from; (at = find_password(cover->text, end, at)) < end;)
+		at = cover_quoted(cover, end, at);
+}
+
+/* ---- code ---- */
+
+static bool
+is_password(const Token *token, const char *text)
+{
+	static const char word[] = "password";
+
+	return (token->kind == TOKEN_NAME || token->kind == TOKEN_QUOTED_NAME)
+		&& token->inner_to - token->inner_from == sizeof(word) - 1 && begins_with(text, token->inner_to, token->inner_from, word);
+}
+
+static void
+cover_value(Cover *cover, const Token *token)
+{
+	if (token->inner_from == token->inner_to)
+		return;
+	cover_note_value(cover, token->inner_from);
+	cover_range(cover, token->inner_from, token->inner_to);
+}
+
+static void cover_code(Cover *cover, size_t from, size_t end, int nbodies);
+
+static void
+visit(Cover *cover, const Token *back, const Token *token, int nbodies)
+{
+	if (token_is_literal(token) && (is_password(back, cover->text)
+									|| is_connection_string(cover->text, token->inner_from, token->inner_to)))
+		cover_value(cover, token);
+	else if (token->kind == TOKEN_DOLLAR && nbodies < MOST_BODIES)
+		cover_code(cover, token->inner_from, token->inner_to, nbodies + 1);
+	else if (token_is_literal(token) || token_is_comment(token) || token->kind == TOKEN_QUOTED_NAME)
+		cover_within(cover, token->inner_from, token->inner_to);
+}
+
+static void
+cover_code(Cover *cover, size_t from, size_t end, int nbodies)
+{
+	Token		before = {.kind = TOKEN_END};
+	Token		back = before;
+
+	while (cover->doubt == NO_PLACE)
+	{
+		Token		token = token_next(cover->text, end, from);
+
+		if (token.kind == TOKEN_END)
+			return;
+		visit(cover, &back, &token, nbodies);
+		if (cover->first != NO_PLACE && cover->doubt == NO_PLACE)
+			(void) cover_doubts(cover, &before, &token);
+		else if (!token.is_terminated)
+			cover->is_cut = true;
+		before = token;
+		if (!token_is_comment(&token))
+			back = token;
+		from = token.to;
+	}
+}
+
+/*
+ * A text that ends within quotes may be one that only quotes SQL: then what
+ * looks like the end of a literal may be its beginning.
+ */
+void
+passwords_cover(Cover *cover)
+{
+	cover_code(cover, 0, cover->len, 0);
+	if (cover->is_cut && cover->first == NO_PLACE)
+	{
+		cover_within(cover, 0, cover->len);
+		if (cover->first != NO_PLACE)
+			cover_range(cover, cover->first, cover->len);
+	}
+}
+
+bool
+passwords_are_in(const char *text, size_t len)
+{
+	/* It is only looked at. */
+	Cover		cover = {.text = (char *) text, .len = len, .is_look = true, .first = NO_PLACE, .doubt = NO_PLACE};
+
+	passwords_cover(&cover);
+	return cover.first != NO_PLACE;
+}

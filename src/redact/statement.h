@@ -1,0 +1,40 @@
+/*
+ * redact/statement.h: the statement that the client sent, as it may be shown.
+ *
+ * The server keeps its text in debug_query_string, which every log line of it
+ * and current_query() print.  Where it brings a secret, that is pointed at a masked
+ * copy; the server parses from elsewhere.
+ */
+#ifndef SECRETS_REDACT_STATEMENT_H
+#define SECRETS_REDACT_STATEMENT_H
+
+#include "redact/mask.h"
+
+/* Whether the text is the client's statement, masked or not: by its place in memory. */
+extern bool statement_is(const char *text);
+
+/*
+ * Judges it, and hides what it brings.  May be called at any time, as often as
+ * one likes, also while an error is reported.
+ */
+extern MaskJudgement statement_hide(void);
+
+/* The same where its text does not say so: it executes what was prepared by one that does. */
+extern void statement_hide_all(void);
+
+/* Its parameters that are names; after statement_hide(). */
+extern MaskParams statement_params(void);
+
+/* Covers values that have passed, in what is about to be logged of it.  False: that cannot be, so nothing of it is to be shown. */
+extern bool statement_cover_values(void);
+
+/* Of its text, masked or not; 0: there is none. */
+extern Size statement_length(void);
+
+/* What other sessions see of it; after statement_hide(). */
+extern void statement_report(void);
+
+/* The same where only that is left of it: it has failed, perhaps before it was understood. */
+extern void statement_report_failed(void);
+
+#endif

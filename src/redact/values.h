@@ -1,0 +1,21 @@
+/*
+ * redact/values.h: the values that passed through the extension, so that no line
+ * of this process tells one, whatever statement it belongs to.
+ */
+#ifndef SECRETS_REDACT_VALUES_H
+#define SECRETS_REDACT_VALUES_H
+
+/*
+ * A value has come in, or goes out, and with it what is a password in it (members.h).
+ * Remembered until another transaction has brought values, and a third one does:
+ * the lines that tell of a transaction's end come after it.  Never raises.
+ */
+extern void values_remember(const char *value, Size len);
+
+/* Whether there are any to look for. */
+extern bool values_any(void);
+
+/* For redact's own log hook: in place, never raises.  NULL is no text. */
+extern void values_cover(char *text);
+
+#endif

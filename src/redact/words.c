@@ -1,0 +1,236 @@
+/*
+ * redact/words.c
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/varlena.h"
+
+#include "redact/redact.h"
+#include "redact/words.h"
+
+#define MOST_OF_OURS 32
+
+/* Ours first, then those of the setting. */
+typedef struct Guarded
+{
+	int			value_argument;
+	const char *value_column;
+} Guarded;
+
+static MaskWord *words = NULL;
+static int	nwords = 0;
+static Guarded ours[MOST_OF_OURS];
+static int	nours = 0;
+
+static bool redact_logs = true;
+static char *redact_functions = NULL;
+
+bool
+words_count(void)
+{
+	return redact_logs;
+}
+
+/* ---- the words ---- */
+
+/* In memory that outlives all contexts: the postmaster's words are its children's. */
+static bool
+append(MaskWord word)
+{
+	MaskWord   *more = realloc(words, (size_t) (nwords + 1) * sizeof(MaskWord));
+
+	if (more == NULL)
+		return false;
+	words = more;
+	words[nwords++] = word;
+	return true;
+}
+
+static void
+guard(MaskWord word, Guarded guarded)
+{
+	if (nours == MOST_OF_OURS || nwords != nours || !append(word))
+		elog(ERROR, "no room for another function that takes a value");
+	ours[nours++] = guarded;
+}
+
+void
+redact_guard_call(const char *function, int value_argument)
+{
+	guard((MaskWord) {function, MASK_CALL}, (Guarded) {.value_argument = value_argument});
+}
+
+void
+redact_guard_relation(const char *relation, const char *value_column)
+{
+	guard((MaskWord) {relation, MASK_RELATION}, (Guarded) {.value_column = value_column});
+}
+
+static const Guarded *
+find_ours(const char *name, MaskWordKind kind)
+{
+	for (int i = 0; i < nours; i++)
+		if (words[i].kind == kind && strcmp(words[i].name, name) == 0)
+			return &ours[i];
+	return NULL;
+}
+
+int
+words_value_argument(const char *function)
+{
+	const Guarded *guarded = find_ours(function, MASK_CALL);
+
+	return guarded ? guarded->value_argument : 0;
+}
+
+const char *
+words_value_column(const char *relation)
+{
+	const Guarded *guarded = find_ours(relation, MASK_RELATION);
+
+	return guarded ? guarded->value_column : NULL;
+}
+
+/* ---- those of users ---- */
+
+/* Where this entry of a list ends: at a comma outside of quotes. */
+static char *
+find_comma(char *entry)
+{
+	bool		is_quoted = false;
+
+	for (; *entry; entry++)
+	{
+		if (*entry == '"')
+			is_quoted = !is_quoted;
+		else if (*entry == ',' && !is_quoted)
+			break;
+	}
+	return entry;
+}
+
+static bool
+is_blank(const char *entry)
+{
+	return entry[strspn(entry, " \t\r\n")] == '\0';
+}
+
+/*
+ * Takes the list apart; of app.store its last part counts, for it may be called
+ * by the search path.  use may be NULL.  False: it is no list of names.
+ */
+static bool
+each_function(const char *list, void (*use) (const char *name))
+{
+	char	   *entry = pstrdup(list);
+
+	if (is_blank(entry))
+		return true;
+	for (;;)
+	{
+		char	   *end = find_comma(entry);
+		bool		is_last = *end == '\0';
+		List	   *parts;
+
+		*end = '\0';
+		if (!SplitIdentifierString(entry, '.', &parts) || parts == NIL)
+			return false;
+		if (use)
+			use(llast(parts));
+		if (is_last)
+			return true;
+		entry = end + 1;
+	}
+}
+
+static bool
+check_functions(char **list, void **extra, GucSource source)
+{
+	if (each_function(*list, NULL))
+		return true;
+	GUC_check_errdetail("A list of names, parted by commas, is expected.");
+	return false;
+}
+
+static void
+append_users(const char *name)
+{
+	char	   *copy = strdup(name);
+
+	if (copy == NULL || !append((MaskWord) {copy, MASK_ANYWHERE}))
+		ereport(LOG, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("secrets: no memory for secrets.redact_functions")));
+}
+
+static void
+assign_functions(const char *list, void *extra)
+{
+	for (; nwords > nours; nwords--)
+		free(unconstify(char *, words[nwords - 1].name));
+	(void) each_function(list, append_users);
+}
+
+/* ---- asking ---- */
+
+/* What is in the search path may stand without its schema. */
+static MaskWords
+current_words(void)
+{
+	return (MaskWords) {
+		.words = words,
+		.nwords = nwords,
+		.is_in_path = namespace_search_path && strstr(namespace_search_path, "secrets")
+	};
+}
+
+bool
+words_are_in(const char *text, Size len)
+{
+	MaskWords	known = current_words();
+
+	return mask_judge(text, len, &known) == MASK_ALL;
+}
+
+MaskJudgement
+words_judge(const char *text, Size len)
+{
+	MaskWords	known = current_words();
+
+	return redact_logs ? mask_judge(text, len, &known) : MASK_NOTHING;
+}
+
+bool
+words_mask(char *text, Size len, MaskJudgement judgement)
+{
+	MaskWords	known = current_words();
+
+	return judgement != MASK_NOTHING && mask_sql(text, len, &known, judgement);
+}
+
+MaskParams
+words_find_params(const char *text, Size len)
+{
+	MaskWords	known = current_words();
+
+	return mask_find_params(text, len, &known);
+}
+
+/* ---- settings ---- */
+
+void
+words_init(void)
+{
+	DefineCustomBoolVariable("secrets.redact_logs",
+							 "Masks values in whatever writes statements down.",
+							 "Statements that name a function which takes a value have their literals and parameters "
+							 "masked in logs, statistics and views. Turn it off only to find out why a statement fails.",
+							 &redact_logs, true, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("secrets.redact_functions",
+							   "Functions of your own that are given values, parted by commas.",
+							   "Statements that name one of them are masked as those that name secrets.put() are: "
+							   "for functions that store a value, or take one for other reasons.",
+							   &redact_functions, "", PGC_SIGHUP, 0, check_functions, assign_functions, NULL);
+}
