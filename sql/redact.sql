@@ -30,6 +30,21 @@ SELECT put('redact/a', 'canary'), current_query();
 RESET search_path;
 DO $$ BEGIN PERFORM secrets.put('redact/a', 'canary'); RAISE NOTICE '%', current_query(); END $$;
 
+-- What is called in our schema and is no function of ours may be one misspelt.  Those that take no value are known:
+-- which are masked, of all there are, and one there is not?
+DO $$
+DECLARE
+	f text;
+	masked text[];
+BEGIN
+	FOR f IN SELECT DISTINCT proname::text FROM pg_proc WHERE pronamespace = 'secrets'::regnamespace UNION SELECT 'putt' LOOP
+		EXECUTE format('PREPARE redact_known AS SELECT ''canary'' AS literal /* secrets.%I( */', f);
+		masked := masked || (SELECT f FROM pg_prepared_statements WHERE name = 'redact_known' AND statement NOT LIKE '%canary%');
+		DEALLOCATE redact_known;
+	END LOOP;
+	RAISE NOTICE 'masked: %', (SELECT array_agg(m ORDER BY m COLLATE "C") FROM unnest(masked) m WHERE m IS NOT NULL);
+END $$;
+
 -- What does not name us is left alone; so is what brings nothing.
 SELECT 'canary', 4711, 'put' AS put, current_query();
 SELECT secrets.get('redact/a'), current_query();
@@ -52,13 +67,11 @@ COMMIT;
 
 -- This session, as others see it.
 SELECT secrets.put('redact/a', 'canary'), query FROM pg_stat_activity WHERE pid = pg_backend_pid();
-SELECT secrets.put('redact/inbox', v) FROM (SELECT 'canary' AS v) s;
-INSERT INTO secrets.inbox (name, value) VALUES ('redact/inbox', 'canary');
-SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid();
+INSERT INTO secrets.inbox (name, value) SELECT 'redact/inbox', query FROM pg_stat_activity WHERE pid = pg_backend_pid() AND 'canary' <> '';
+SELECT secrets.get('redact/inbox');
 
 -- A password of a role, which the server shows as it was written.
 CREATE ROLE redact_role PASSWORD 'canary';
-SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid();
 DO $$ BEGIN ALTER ROLE redact_role PASSWORD 'canary'; RAISE NOTICE '%', current_query(); END $$;
 DROP ROLE redact_role;
 
@@ -83,7 +96,7 @@ ALTER SYSTEM SET secrets.literals = 'warn';
 \i :reload
 \set ECHO all
 SHOW secrets.literals;
-\set VERBOSITY verbose
+\set VERBOSITY default
 SELECT secrets.put('redact/a', 'canary');
 \set VERBOSITY terse
 SELECT secrets.put(value => 'can' || 'ary', name => 'redact/a');

@@ -15,6 +15,7 @@
 #include "crypto/random.h"
 #include "kv/common.h"
 #include "kv/generate.h"
+#include "redact/values.h"
 
 #define MAX_RANDOM_BYTES	4096
 #define MAX_GENERATOR_SIZE	(64 * 1024)
@@ -76,7 +77,11 @@ make_password(int length, int classes, const char *exclude, Size nexclude)
 SecretBuffer *
 kv_make_password(int length, List *classes, const char *exclude)
 {
-	return make_password(length, classes == NIL ? PASSWORD_DEFAULT : read_classes(classes), exclude, strlen(exclude));
+	int			chosen = classes == NIL ? PASSWORD_DEFAULT : read_classes(classes);
+	SecretBuffer *password = make_password(length, chosen, exclude, strlen(exclude));
+
+	values_remember(buffer_data(password), buffer_len(password));
+	return password;
 }
 
 static SecretBuffer *
@@ -97,7 +102,10 @@ make_random(int length)
 static Generated
 made_of(SecretBuffer *bytes, BoxContent content)
 {
-	return (Generated) {.plain = {bytes, content},.ends_at = NEVER};
+	Generated	made = {.plain = {bytes, content},.ends_at = NEVER};
+
+	value_remember(&made.plain);
+	return made;
 }
 
 static Generated

@@ -191,7 +191,7 @@ static JsonResult
 pick_field(Plain *plain, const text *field)
 {
 	JsonText	json = {buffer_data(plain->bytes), buffer_len(plain->bytes)};
-	Plain		name = value_from_text(field);
+	Plain		name = value_from_words(field);
 	JsonText	key = {buffer_data(name.bytes), buffer_len(name.bytes)};
 	SecretBuffer *out = buffer_alloc(json.len);
 	size_t		len = 0;

@@ -11,6 +11,7 @@
 #include "base/refuse.h"
 #include "keyring/keyring.h"
 #include "kv/value.h"
+#include "redact/values.h"
 
 static int	max_value_size = 1024 * 1024;
 
@@ -92,14 +93,15 @@ is_ascii(const char *bytes, Size len)
 Plain
 value_from_utf8(const char *value, Size len)
 {
+	values_remember(value, len);
 	return copy_in(value, len, BOX_UTF8);
 }
 
 Plain
-value_from_text(const text *value)
+value_from_words(const text *words)
 {
-	const char *bytes = VARDATA_ANY(value);
-	Size		len = VARSIZE_ANY_EXHDR(value);
+	const char *bytes = VARDATA_ANY(words);
+	Size		len = VARSIZE_ANY_EXHDR(words);
 	int			encoding = GetDatabaseEncoding();
 	SecretBuffer *utf8;
 	Plain		plain;
@@ -116,13 +118,33 @@ value_from_text(const text *value)
 	return plain;
 }
 
+/* In both encodings. */
+Plain
+value_from_text(const text *value)
+{
+	Plain		plain;
+
+	values_remember(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+	plain = value_from_words(value);
+	if (GetDatabaseEncoding() != PG_UTF8)
+		value_remember(&plain);
+	return plain;
+}
+
 Plain
 value_from_bytes(const bytea *value)
 {
+	values_remember(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
 	return copy_in(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value), BOX_BYTES);
 }
 
 /* ---- and out ---- */
+
+void
+value_remember(const Plain *plain)
+{
+	values_remember(buffer_data(plain->bytes), buffer_len(plain->bytes));
+}
 
 static struct varlena *
 copy_out(const char *bytes, Size len)
@@ -137,6 +159,7 @@ copy_out(const char *bytes, Size len)
 bytea *
 value_to_bytes(const Plain *plain)
 {
+	value_remember(plain);
 	return copy_out(buffer_data(plain->bytes), buffer_len(plain->bytes));
 }
 
@@ -179,6 +202,7 @@ value_to_text(const Plain *plain)
 	SecretBuffer *converted;
 	text	   *out;
 
+	value_remember(plain);
 	if (plain->content == BOX_BYTES)
 		REFUSE(ERRCODE_WRONG_OBJECT_TYPE,
 			   errmsg("the value is binary"),
@@ -188,7 +212,10 @@ value_to_text(const Plain *plain)
 		refuse_encoding();
 	out = copy_out(buffer_data(converted), buffer_len(converted));
 	if (converted != plain->bytes)
+	{
+		values_remember(buffer_data(converted), buffer_len(converted));
 		buffer_free(converted);
+	}
 	return out;
 }
 

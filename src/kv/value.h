@@ -18,10 +18,20 @@ typedef struct Plain
 
 extern void value_init(void);
 
-/* From the caller's arguments.  54000 where it is larger than secrets.max_value_size. */
+/*
+ * From the caller's arguments.  54000 where it is larger than secrets.max_value_size.
+ * What comes in, and what goes out, is in no line of the log from then on, whatever
+ * statement tells it (redact/values.h); before anything can fail.
+ */
 extern Plain value_from_text(const text *value);
 extern Plain value_from_bytes(const bytea *value);
 extern Plain value_from_utf8(const char *value, Size len);
+
+/* As value_from_text() does it, of text that is none: the name of a field. */
+extern Plain value_from_words(const text *words);
+
+/* The same for one that stays inside, and is handed to somebody else's code. */
+extern void value_remember(const Plain *plain);
 
 /*
  * To the caller, in a new datum of his.  Text is taken as UTF-8 into the

@@ -44,11 +44,12 @@
 
 /* Settings that name programs and libraries, and those that secrets are guarded by. */
 #define GRANTED_SETTINGS(names, danger) \
-	"SELECT format('role \"%s\" may set %s%s, and " danger "', pg_get_userbyid(a.grantee), p.parname, " \
-	"  CASE a.privilege_type WHEN 'SET' THEN ' in a session' ELSE '' END), " \
-	" format('REVOKE %s ON PARAMETER %s FROM %I;', a.privilege_type, p.parname, pg_get_userbyid(a.grantee)) " \
-	"FROM pg_parameter_acl p CROSS JOIN aclexplode(p.paracl) a JOIN pg_roles r ON r.oid = a.grantee " \
-	"WHERE NOT r.rolsuper AND p.parname ~ '" names "' ORDER BY 1"
+	"SELECT format('%s may set %s, and " danger "', " \
+	"  CASE a.grantee WHEN 0 THEN 'everybody' ELSE format('role \"%s\"', pg_get_userbyid(a.grantee)) END, p.parname), " \
+	" format('REVOKE %s ON PARAMETER %s FROM %s;', a.privilege_type, p.parname, " \
+	"  CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END) " \
+	"FROM pg_parameter_acl p CROSS JOIN aclexplode(p.paracl) a LEFT JOIN pg_roles r ON r.oid = a.grantee " \
+	"WHERE r.rolsuper IS NOT TRUE AND p.parname ~ '" names "' ORDER BY 1"
 
 #define PROGRAMS_BY_SETTING \
 	GRANTED_SETTINGS("(_command|_libraries|_library|_library_path|^jit_provider)$", "so what the server runs")

@@ -8,9 +8,9 @@
  */
 #include <string.h>
 
-#include "redact/decode.h"
 #include "redact/judge.h"
 #include "redact/token.h"
+#include "redact/uescape.h"
 
 #define SCHEMA "secrets"
 
@@ -20,11 +20,20 @@
 /* The server cuts names off there, or up to three bytes before. */
 #define MOST_NAME 63
 
+/* Of a character after its backslash: u000a. */
+#define LONGEST_ESCAPE 6
+
+/* Names that are no words, but are looked for all the same. */
+static const char *const marks[] = {SCHEMA, "password", "postgres", "postgresql", "u", NULL};
+
+static const Finding nothing = {.word = NULL, .schema = NOWHERE, .dot = NOWHERE, .parenthesis = NOWHERE};
+
 typedef struct Search
 {
 	const char *text;
 	size_t		len;
 	const MaskWords *words;
+	const MaskIndex *index;
 	Finding    *finding;
 	bool		is_found;
 } Search;
@@ -41,7 +50,7 @@ found(Search *search, Finding finding)
 static bool
 cannot_tell(Search *search)
 {
-	return found(search, (Finding) {.word = NULL});
+	return found(search, nothing);
 }
 
 static bool
@@ -130,11 +139,25 @@ try_word(Search *search, const MaskWord *word, Finding finding)
 static bool
 is_name(const char *name, size_t len, const char *word)
 {
-	size_t		word_len = strlen(word);
+	size_t		word_len;
 
+	if (byte_to_lower(name[0]) != byte_to_lower(word[0]))
+		return false;
+	word_len = strlen(word);
 	if (len > MOST_NAME && word_len > MOST_NAME - 4 && word_len <= MOST_NAME)
 		return equals(name, word, word_len);
 	return len == word_len && equals(name, word, len);
+}
+
+static bool
+is_harmless(const MaskWords *words, const char *name, size_t len)
+{
+	if (words->nharmless == 0)
+		return true;
+	for (int i = 0; i < words->nharmless; i++)
+		if (is_name(name, len, words->harmless[i]))
+			return true;
+	return false;
 }
 
 static bool try_schema(Search *search, Finding finding);
@@ -148,92 +171,12 @@ try_name(Search *search, const char *name, size_t len, Finding finding)
 			return true;
 	if (is_name(name, len, "password") || is_name(name, len, "postgresql") || is_name(name, len, "postgres"))
 		search->finding->has_password = true;
-	return finding.schema == NOWHERE && is_name(name, len, SCHEMA) && try_schema(search, finding);
+	if (finding.schema != NOWHERE)
+		return !is_harmless(search->words, name, len) && follows_parenthesis(search, finding);
+	return is_name(name, len, SCHEMA) && try_schema(search, finding);
 }
 
 /* ---- U&"..." ---- */
-
-typedef struct Decoded
-{
-	char		name[4 * MOST_NAME];
-	size_t		len;
-	bool		is_valid;
-} Decoded;
-
-static void
-add(Decoded *decoded, char byte)
-{
-	if (decoded->len < sizeof(decoded->name))
-		decoded->name[decoded->len++] = byte;
-}
-
-static void
-add_character(Decoded *decoded, uint32_t c)
-{
-	static const unsigned char first[] = {0, 0, 0xc0, 0xe0, 0xf0};
-	int			n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-
-	add(decoded, (char) (first[n] | c >> 6 * (n - 1)));
-	while (--n > 0)
-		add(decoded, (char) (0x80 | (c >> 6 * (n - 1) & 63)));
-}
-
-/* \XXXX or \+XXXXXX; how much of the text it is, 0: it is neither. */
-static size_t
-read_escape(const char *text, size_t len, uint32_t *c)
-{
-	bool		is_long = len > 1 && text[1] == '+';
-	size_t		from = is_long ? 2 : 1;
-	size_t		ndigits = is_long ? 6 : 4;
-
-	if (len < from + ndigits || decode_digits(text + from, ndigits, 16, ndigits, c) < ndigits || *c > 0x10ffff)
-		return 0;
-	return from + ndigits;
-}
-
-/* Two of them, which are one character together, are one. */
-static size_t
-read_character(const char *text, size_t len, uint32_t *c)
-{
-	size_t		used = read_escape(text, len, c);
-	uint32_t	low;
-	size_t		more;
-
-	if (used == 0 || *c >> 11 != 0x1b)
-		return used;
-	more = len > used && text[used] == text[0] ? read_escape(text + used, len - used, &low) : 0;
-	if (more == 0 || *c >> 10 != 0x36 || low >> 10 != 0x37)
-		return 0;
-	*c = 0x10000 + ((*c & 0x3ff) << 10) + (low & 0x3ff);
-	return used + more;
-}
-
-static Decoded
-decode(const char *text, size_t len, char escape)
-{
-	Decoded		decoded = {.is_valid = true};
-
-	for (size_t at = 0; at < len && decoded.is_valid;)
-	{
-		uint32_t	c = (unsigned char) text[at];
-		size_t		used = 1;
-		bool		is_doubled = at + 1 < len && text[at + 1] == text[at];
-
-		if (text[at] == escape && !is_doubled)
-		{
-			used = read_character(text + at, len - at, &c);
-			decoded.is_valid = used > 0;
-			add_character(&decoded, c);
-		}
-		else
-		{
-			used += is_doubled && (text[at] == escape || text[at] == '"') ? 1 : 0;
-			add(&decoded, text[at]);
-		}
-		at += used;
-	}
-	return decoded;
-}
 
 /* UESCAPE 'c' behind the name: c, and *at behind it. */
 static char
@@ -264,7 +207,7 @@ try_unicode(Search *search, size_t at, Finding finding)
 	const char *text = search->text;
 	size_t		from = at + 1;
 	size_t		to;
-	Decoded		decoded;
+	UescapeName decoded;
 	char		escape;
 
 	if (at < search->len && text[at] == '\\')
@@ -278,8 +221,10 @@ try_unicode(Search *search, size_t at, Finding finding)
 		return cannot_tell(search);
 	finding.end = to < search->len ? to + 1 : to;
 	escape = read_uescape(search, &finding.end);
-	decoded = decode(text + from, (to < search->len ? to : search->len) - from, escape);
-	return decoded.is_valid ? try_name(search, decoded.name, decoded.len, finding) : cannot_tell(search);
+	decoded = uescape_decode(text + from, (to < search->len ? to : search->len) - from, escape);
+	if (decoded.len == 0)
+		return false;
+	return decoded.is_valid ? try_name(search, decoded.bytes, decoded.len, finding) : cannot_tell(search);
 }
 
 /* ---- runs ---- */
@@ -325,54 +270,175 @@ try_schema(Search *search, Finding finding)
 	return try_run(search, at, run_end(search, at), finding);
 }
 
+/* Of what may be a word, by its first byte and its length. */
+static bool
+is_indexed(const MaskIndex *index, const char *name, size_t len)
+{
+	return index->lengths[(unsigned char) byte_to_lower(name[0])] >> (len < 63 ? len : 63) & 1;
+}
+
+static bool
+try_indexed(Search *search, size_t from, size_t to)
+{
+	return is_indexed(search->index, search->text + from, to - from) && try_run(search, from, to, nothing);
+}
+
 /*
  * Dollars may be part of a name, or delimit what stands between them; digits may
  * be a number before it; and after a backslash there are letters and digits that
  * are not part of it.
  */
 static bool
-try_odd_run(Search *search, size_t from, size_t to, Finding finding)
+may_begin(const Search *search, size_t from, size_t at)
 {
 	const char *text = search->text;
-	bool		is_escaped = from > 0 && text[from - 1] == '\\';
-	size_t		name = from;
 
+	if (at == from || text[at - 1] == '$')
+		return true;
+	if (from > 0 && text[from - 1] == '\\' && at - from <= LONGEST_ESCAPE)
+		return true;
+	return byte_is(text[from], BYTE_DIGIT) && byte_is(text[at - 1], BYTE_DIGIT);
+}
+
+static bool
+try_odd_run(Search *search, size_t from, size_t to)
+{
 	for (size_t at = from; at < to; at++)
 	{
-		bool		may_begin = at == from || text[at - 1] == '$' || (byte_is(text[at - 1], BYTE_DIGIT) && !byte_is(text[from], BYTE_LETTER))
-			|| (is_escaped && at - from <= 6);
-		size_t		end = at;
+		const char *dollar;
 
-		if (!may_begin || byte_is(text[at], BYTE_DIGIT))
+		if (!byte_is(search->text[at], BYTE_LETTER) || !may_begin(search, from, at))
 			continue;
-		name = at;
-		while (end < to && text[end] != '$' && end - at <= MOST_NAME)
-			end++;
-		if (try_run(search, name, end, finding) || (end < to && try_run(search, name, to, finding)))
+		dollar = memchr(search->text + at, '$', to - at < MOST_NAME ? to - at : MOST_NAME);
+		if ((dollar && try_indexed(search, at, (size_t) (dollar - search->text))) || try_indexed(search, at, to))
 			return true;
 	}
 	return false;
 }
 
+/* ---- words that stand in quotes ---- */
+
+static bool
+is_odd(const char *word)
+{
+	if (!byte_is(word[0], BYTE_LETTER))
+		return true;
+	while (*word && byte_is(*word, BYTE_NAME))
+		word++;
+	return *word != '\0';
+}
+
+/* Where the word ends that is written there, between quotes; NOWHERE: it is not. */
+static size_t
+skip_quoted(const Search *search, size_t at, const char *word)
+{
+	const char *text = search->text;
+
+	for (; at < search->len; at++)
+	{
+		bool		is_quote = text[at] == '"';
+
+		if (text[at] == '\\' && *word != '\\')
+			continue;
+		if (*word == '\0')
+			return is_quote ? at + 1 : NOWHERE;
+		if (byte_to_lower(text[at]) != byte_to_lower(*word++))
+			return NOWHERE;
+		at += is_quote && at + 1 < search->len && text[at + 1] == '"' ? 1 : 0;
+	}
+	return NOWHERE;
+}
+
+static void
+find_odd(Search *search)
+{
+	const char *text = search->text;
+	const char *quote = text;
+
+	while (!search->is_found && (quote = memchr(quote, '"', (size_t) (text + search->len - quote))) != NULL)
+	{
+		Finding		finding = nothing;
+
+		finding.name = (size_t) (quote++ - text);
+		finding.is_quoted = true;
+		for (int i = 0; i < search->words->nwords && !search->is_found; i++)
+		{
+			const MaskWord *word = &search->words->words[i];
+
+			finding.end = is_odd(word->name) ? skip_quoted(search, finding.name + 1, word->name) : NOWHERE;
+			if (finding.end != NOWHERE)
+				(void) try_word(search, word, finding);
+		}
+	}
+}
+
+/* ---- all of the text ---- */
+
+static void
+index_word(MaskIndex *index, const char *word)
+{
+	size_t		len = strlen(word);
+	uint64_t   *lengths = &index->lengths[(unsigned char) byte_to_lower(word[0])];
+
+	*lengths |= (uint64_t) 1 << (len < 63 ? len : 63);
+	if (len > MOST_NAME - 4)
+		*lengths |= (uint64_t) 1 << 63;
+	index->has_odd |= is_odd(word);
+}
+
+MaskIndex
+mask_index(const MaskWord *words, int nwords)
+{
+	MaskIndex	index = {.has_odd = false};
+
+	for (int i = 0; i < nwords; i++)
+		index_word(&index, words[i].name);
+	for (int i = 0; marks[i]; i++)
+		index_word(&index, marks[i]);
+	return index;
+}
+
+static void
+find_runs(Search *search)
+{
+	const char *text = search->text;
+	size_t		len = search->len;
+	size_t		at = 0;
+
+	while (!search->is_found)
+	{
+		size_t		from;
+		int			classes = 0;
+
+		while (at < len && !byte_is(text[at], BYTE_NAME))
+			at++;
+		for (from = at; at < len && byte_is(text[at], BYTE_NAME); at++)
+			classes |= byte_classes[(unsigned char) text[at]];
+		if (from == at)
+			break;
+		if (!(classes & BYTE_LETTER))
+			continue;
+		if ((classes & BYTE_DOLLAR) || !byte_is(text[from], BYTE_LETTER) || (from > 0 && text[from - 1] == '\\'))
+			(void) try_odd_run(search, from, at);
+		else
+			(void) try_indexed(search, from, at);
+	}
+}
+
 bool
 judge_find(const char *text, size_t len, const MaskWords *words, Finding *finding)
 {
-	Search		search = {.text = text, .len = len, .words = words, .finding = finding};
-	const Finding nothing = {.word = NULL, .schema = NOWHERE, .dot = NOWHERE, .parenthesis = NOWHERE};
+	Search		search = {.text = text, .len = len, .words = words, .index = words->index, .finding = finding};
+	MaskIndex	index;
 
-	*finding = nothing;
-	for (size_t at = 0; at < len && !search.is_found; at++)
+	if (words->index == NULL)
 	{
-		size_t		from = at;
-
-		if (!byte_is(text[at], BYTE_NAME))
-			continue;
-		at = run_end(&search, at);
-		if (byte_is(text[from], BYTE_DIGIT | BYTE_DOLLAR) || (from > 0 && text[from - 1] == '\\')
-			|| memchr(text + from, '$', at - from))
-			(void) try_odd_run(&search, from, at, nothing);
-		else
-			(void) try_run(&search, from, at, nothing);
+		index = mask_index(words->words, words->nwords);
+		search.index = &index;
 	}
+	*finding = nothing;
+	find_runs(&search);
+	if (search.index->has_odd && !search.is_found)
+		find_odd(&search);
 	return search.is_found;
 }

@@ -12,6 +12,7 @@
 typedef struct Finding
 {
 	const MaskWord *word;		/* NULL: one could not tell, and says yes */
+	bool		is_quoted;		/* name is where its quote is */
 	size_t		schema;
 	size_t		dot;
 	size_t		name;

@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_proc.h"
 #include "commands/prepare.h"
@@ -40,18 +41,24 @@ static int	literals = LITERALS_WARNED_OF;
 
 #define ADVICE "Bind it as a parameter ($1), or have the value made here by secrets.generate()."
 
+/* Once for what the client sent, however often it is analysed, and whatever it calls. */
 static void
 tell(void)
 {
+	static TimestampTz told = 0;
+
 	if (literals == LITERALS_REJECTED)
 		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE,
 			   errmsg("the value stands in the statement, where others can see it"),
 			   errhint(ADVICE));
-	if (literals == LITERALS_WARNED_OF)
+	if (literals == LITERALS_WARNED_OF && told != GetCurrentStatementStartTimestamp())
+	{
+		told = GetCurrentStatementStartTimestamp();
 		ereport(NOTICE,
 				(errmsg("the value stands in the statement, where others can see it"),
 				 errhint(ADVICE),
 				 errhidestmt(true), errhidecontext(true)));
+	}
 }
 
 /* ---- is it a constant? ---- */
@@ -265,24 +272,36 @@ search_query(Query *query, Search *state)
 
 /* ---- EXECUTE p('...') ---- */
 
-static PreparedStatement *
-find_executed(Node *utility)
+/* The query in a statement that has one: EXPLAIN, DECLARE, CREATE TABLE AS; NULL where there is none. */
+static Query *
+find_inner(Node *utility)
 {
-	Node	   *inner = utility;
+	Node	   *inner = NULL;
 
 	if (utility && IsA(utility, ExplainStmt))
 		inner = ((ExplainStmt *) utility)->query;
+	else if (utility && IsA(utility, DeclareCursorStmt))
+		inner = ((DeclareCursorStmt *) utility)->query;
 	else if (utility && IsA(utility, CreateTableAsStmt))
 		inner = ((CreateTableAsStmt *) utility)->query;
-	if (inner && IsA(inner, Query))
-		inner = ((Query *) inner)->utilityStmt;
-	return inner && IsA(inner, ExecuteStmt) ? FetchPreparedStatement(((ExecuteStmt *) inner)->name, false) : NULL;
+	return inner && IsA(inner, Query) ? (Query *) inner : NULL;
+}
+
+static ExecuteStmt *
+find_execute(Node *utility)
+{
+	Query	   *inner = find_inner(utility);
+
+	if (inner)
+		utility = inner->utilityStmt;
+	return utility && IsA(utility, ExecuteStmt) ? (ExecuteStmt *) utility : NULL;
 }
 
 bool
 literals_executes(Node *utility)
 {
-	PreparedStatement *prepared = find_executed(utility);
+	ExecuteStmt *execute = find_execute(utility);
+	PreparedStatement *prepared = execute ? FetchPreparedStatement(execute->name, false) : NULL;
 
 	return prepared
 		&& words_judge(prepared->plansource->query_string, strlen(prepared->plansource->query_string)) == MASK_ALL;
@@ -319,10 +338,11 @@ executes_literal(ExecuteStmt *statement)
 void
 literals_look(Query *query)
 {
-	Search		state = {.query = query};
-	Node	   *utility = query->utilityStmt;
+	Query	   *inner = find_inner(query->utilityStmt);
+	ExecuteStmt *execute = find_execute(query->utilityStmt);
+	Search		state = {.query = inner ? inner : query};
 
-	if (utility && IsA(utility, ExecuteStmt) ? executes_literal((ExecuteStmt *) utility) : search_query(query, &state))
+	if (execute ? executes_literal(execute) : search_query(state.query, &state))
 		tell();
 }
 

@@ -356,6 +356,19 @@ is_hint(const Token *token, const char *text)
 }
 
 static bool
+is_language_of_sql(const Walk *walk, const Token *token)
+{
+	return is_language(walk, token) && is_sql(token, walk->cover->text);
+}
+
+/* U&"..." UESCAPE '!' */
+static bool
+is_escape_of_name(const Walk *walk, const Token *token)
+{
+	return is_word(walk, 0, "uescape") && walk->back[1].kind == TOKEN_QUOTED_NAME && token->inner_to == token->inner_from + 1;
+}
+
+static bool
 has_odd_bytes(const Token *token, const char *text)
 {
 	for (size_t at = token->inner_from; at < token->inner_to; at++)
@@ -380,7 +393,7 @@ visit_literal(Walk *walk, const Token *token)
 
 	if (token->kind == TOKEN_DOLLAR && is_readable_body(walk, token))
 		mask_code(cover, token->inner_from, token->inner_to, walk->nbodies + 1);
-	else if (!is_name_of_secret(walk, token) && !(is_language(walk, token) && is_sql(token, cover->text)))
+	else if (!is_name_of_secret(walk, token) && !is_language_of_sql(walk, token) && !is_escape_of_name(walk, token))
 		cover_value(cover, token);
 }
 
@@ -470,18 +483,68 @@ mask_code(Cover *cover, size_t from, size_t end, int nbodies)
 	walk_code(&walk, from);
 }
 
+/* ---- what it was ---- */
+
+/* In a place that was covered. */
+static void
+write_back(Cover *cover, size_t at, const char *word, size_t len)
+{
+	for (size_t i = 0; i < len && at + i < cover->len && at != NOWHERE; i++)
+		if (cover->text[at + i] == ' ')
+			cover_byte(cover, at + i, word[i]);
+}
+
+/*
+ * Where all that named a word stood in literals or comments, one is uncovered, so
+ * that the text is still seen for what it is: by whoever asks about parameters.
+ */
+static void
+uncover(Cover *cover, const Finding *finding)
+{
+	size_t		from = finding->schema != NOWHERE ? finding->schema : finding->name;
+	size_t		to = finding->parenthesis != NOWHERE ? finding->parenthesis + 1 : finding->end;
+	const char *name = finding->word->name;
+
+	for (size_t at = from; at < to; at++)
+		if (cover->text[at] == '*')
+			cover_byte(cover, at, ' ');
+	write_back(cover, finding->schema, SCHEMA, sizeof(SCHEMA) - 1);
+	write_back(cover, finding->dot, ".", 1);
+	write_back(cover, finding->parenthesis, "(", 1);
+	if (finding->is_quoted)
+	{
+		write_back(cover, finding->name, "\"", 1);
+		write_back(cover, finding->name + 1 + strlen(name), "\"", 1);
+	}
+	write_back(cover, finding->name + (finding->is_quoted ? 1 : 0), name, strlen(name));
+}
+
+static void
+keep_judgement(Cover *cover, const Finding *before)
+{
+	Finding		after;
+
+	if (before->word && cover->is_changed && !judge_find(cover->text, cover->len, cover->words, &after))
+		uncover(cover, before);
+}
+
 /* ---- doors ---- */
 
 bool
 mask_sql(char *text, size_t len, const MaskWords *words, MaskJudgement judgement)
 {
 	Cover		cover = {.text = text, .len = len, .words = words, .first = NO_PLACE, .doubt = NO_PLACE};
+	Finding		finding = {.word = NULL};
 
 	if (judgement == MASK_ALL)
+	{
+		(void) judge_find(text, len, words, &finding);
 		mask_code(&cover, 0, len, 0);
+	}
 	else if (judgement == MASK_PASSWORDS)
 		passwords_cover(&cover);
 	cover_doubtful(&cover);
+	keep_judgement(&cover, &finding);
 	return cover.is_changed;
 }
 

@@ -29,11 +29,27 @@ typedef struct MaskWord
 	MaskWordKind kind;
 } MaskWord;
 
+/* Of which lengths words are that begin with a byte: a bit each, the last one for all that is longer. */
+typedef struct MaskIndex
+{
+	uint64_t	lengths[256];
+	bool		has_odd;		/* there are words that can be written in quotes only */
+} MaskIndex;
+
 typedef struct MaskWords
 {
 	const MaskWord *words;
 	int			nwords;
 	bool		is_in_path;		/* what is MASK_RELATION may stand without its schema */
+
+	/*
+	 * Functions in the schema secrets that take no value; where there are any, a
+	 * call in that schema of whatever else counts too: put() misspelt is none that
+	 * anybody knows.
+	 */
+	const char *const *harmless;
+	int			nharmless;
+	const MaskIndex *index;		/* of these words, which makes short work of texts that have none; or NULL */
 } MaskWords;
 
 typedef enum MaskJudgement
@@ -49,6 +65,9 @@ typedef struct MaskParams
 	uint64_t	names;
 	uint64_t	values;
 } MaskParams;
+
+/* To be made anew when words come or go. */
+extern MaskIndex mask_index(const MaskWord *words, int nwords);
 
 /*
  * Does the text name one of the words?  Looks everywhere: in literals, bodies,

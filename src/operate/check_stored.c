@@ -1,0 +1,151 @@
+/*
+ * operate/check_stored.c: passwords and the like that PostgreSQL keeps in the clear,
+ * in options, connection strings, settings and files.
+ */
+#include "postgres.h"
+
+#include "libpq-fe.h"
+#include "utils/guc.h"
+
+#include "operate/check.h"
+
+/* ---- options ---- */
+
+/* What an option is called that holds one: password, sslpassword, api_key; not password_required. */
+#define SECRET_OPTION "(password|passwd|passphrase|passcode|secret|token|credentials?|(api|access|secret|private)_?key)$"
+
+/* Of an array of name=value the names, or NULL. */
+#define SECRETS_IN(options) \
+	"(SELECT string_agg(DISTINCT split_part(o, '=', 1), ', ') FROM unnest(" options ") o " \
+	"WHERE split_part(o, '=', 1) ~* '" SECRET_OPTION "' AND substr(o, strpos(o, '=') + 1) <> '')"
+
+#define READERS_OF_ALL \
+	"coalesce((SELECT ', ' || string_agg(format('role \"%s\"', m.rolname), ', ' ORDER BY m.rolname) " \
+	" FROM pg_auth_members a JOIN pg_roles g ON g.oid = a.roleid JOIN pg_roles m ON m.oid = a.member " \
+	" WHERE g.rolname = 'pg_read_all_data'), '')"
+
+#define DROP_OPTIONS "regexp_replace(x.names, '([^, ]+)', 'DROP &', 'g')"
+
+#define USER_MAPPINGS \
+	"SELECT format('the user mapping of %s for server \"%s\" has %s in the clear, for superusers, pg_read_all_data%s, and every dump', " \
+	"  CASE m.umuser WHEN 0 THEN 'everybody' ELSE format('role \"%s\"', pg_get_userbyid(m.umuser)) END, s.srvname, x.names, " READERS_OF_ALL "), " \
+	" format('ALTER USER MAPPING FOR %s SERVER %I OPTIONS (DROP %s); with a certificate, or passwords in a passfile, in its place', " \
+	"  CASE m.umuser WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(m.umuser)) END, s.srvname, replace(x.names, ', ', ', DROP ')) " \
+	"FROM pg_user_mapping m JOIN pg_foreign_server s ON s.oid = m.umserver " \
+	"CROSS JOIN LATERAL (SELECT " SECRETS_IN("m.umoptions") ") x (names) WHERE x.names IS NOT NULL ORDER BY 1"
+
+/* These options are shown to everybody. */
+#define SHOWN_OPTIONS(kind, name, identifier, command, options, from) \
+	"SELECT format('" kind " %s has %s in the clear, which every role can read', " name ", x.names), " \
+	" format('" command " %s OPTIONS (DROP %s);', " identifier ", replace(x.names, ', ', ', DROP ')) " \
+	"FROM " from " CROSS JOIN LATERAL (SELECT " SECRETS_IN(options) ") x (names) WHERE x.names IS NOT NULL ORDER BY 1"
+
+#define SERVERS \
+	SHOWN_OPTIONS("server", "quote_ident(s.srvname)", "quote_ident(s.srvname)", "ALTER SERVER", "s.srvoptions", "pg_foreign_server s")
+#define WRAPPERS \
+	SHOWN_OPTIONS("foreign-data wrapper", "quote_ident(w.fdwname)", "quote_ident(w.fdwname)", "ALTER FOREIGN DATA WRAPPER", \
+				  "w.fdwoptions", "pg_foreign_data_wrapper w")
+#define FOREIGN_TABLES \
+	SHOWN_OPTIONS("foreign table", "t.ftrelid::regclass", "t.ftrelid::regclass", "ALTER FOREIGN TABLE", "t.ftoptions", "pg_foreign_table t")
+#define FOREIGN_COLUMNS \
+	SHOWN_OPTIONS("foreign table", "t.attrelid::regclass", "format('%s ALTER %I', t.attrelid::regclass, t.attname)", \
+				  "ALTER FOREIGN TABLE", "t.attfdwoptions", "pg_attribute t")
+
+/* ---- settings of one's own ---- */
+
+/* What somebody calls a setting that holds one: app.jwt_secret, app.api_key; ours hold none. */
+#define SECRET_SETTING \
+	"~* '[.].*(pass(word|wd|phrase|code)|secret|token|credential|((^|[^a-z])|api|access|private|crypt|sign|master|service|encryption)key([^a-z]|$))'"
+
+/* A switch, or a small number, is none; nor is what a library that is loaded has defined. */
+#define NO_SECRET_VALUE "(on|off|true|false|yes|no|[0-9]{0,5})"
+#define IS_SECRET_SETTING(name, value) \
+	name " " SECRET_SETTING " AND " name " !~* '^secrets[.]' AND " value " !~* '^" NO_SECRET_VALUE "$' " \
+	"AND NOT EXISTS (SELECT FROM pg_settings k WHERE lower(k.name) = lower(" name "))"
+
+#define WHOSE_SETTING \
+	"CASE WHEN s.setrole = 0 AND s.setdatabase = 0 THEN 'every role' " \
+	" WHEN s.setrole = 0 THEN format('database \"%s\"', d.datname) " \
+	" WHEN s.setdatabase = 0 THEN format('role \"%s\"', pg_get_userbyid(s.setrole)) " \
+	" ELSE format('role \"%s\" in database \"%s\"', pg_get_userbyid(s.setrole), d.datname) END"
+#define COMMAND_OF_SETTING \
+	"CASE WHEN s.setrole = 0 AND s.setdatabase = 0 THEN 'ALTER ROLE ALL' " \
+	" WHEN s.setrole = 0 THEN format('ALTER DATABASE %I', d.datname) " \
+	" WHEN s.setdatabase = 0 THEN format('ALTER ROLE %I', pg_get_userbyid(s.setrole)) " \
+	" ELSE format('ALTER ROLE %I IN DATABASE %I', pg_get_userbyid(s.setrole), d.datname) END"
+
+#define ROLE_SETTINGS \
+	"SELECT format('setting %s of %s looks like a secret, and every role can read pg_db_role_setting', x.name, " WHOSE_SETTING "), " \
+	" format('keep it by secrets.put(), and: %s RESET %s;', " COMMAND_OF_SETTING ", x.name) " \
+	"FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) c " \
+	"CROSS JOIN LATERAL (SELECT split_part(c, '=', 1), substr(c, strpos(c, '=') + 1)) x (name, value) " \
+	"LEFT JOIN pg_database d ON d.oid = s.setdatabase WHERE " IS_SECRET_SETTING("x.name", "x.value") " ORDER BY 1"
+
+#define FILE_SETTINGS \
+	"SELECT DISTINCT format('setting %s looks like a secret, and every role can SHOW it', x.name), " \
+	" format('keep it by secrets.put(), take it out of %s (line %s), and: SELECT pg_reload_conf();', x.sourcefile, x.sourceline) " \
+	"FROM pg_file_settings x WHERE " IS_SECRET_SETTING("x.name", "x.setting") " ORDER BY 1"
+
+/* PGPASSWORD=... before a program, --token=... behind it; not --password-file=... */
+#define COMMANDS \
+	"SELECT format('setting %s seems to have a password in it, which pg_read_all_settings can read', name), " \
+	" 'have the program read it from a file of its own' FROM pg_settings " \
+	"WHERE name ~ '_command$' AND setting ~* '(password|passwd|passphrase|secret|token)[a-z_]*(=| +)[^ ]' ORDER BY 1"
+
+/* ---- connection strings ---- */
+
+/* libpq itself says which of its options are to be hidden. */
+static bool
+has_password(const char *conninfo)
+{
+	PQconninfoOption *options = conninfo ? PQconninfoParse(conninfo, NULL) : NULL;
+	bool		found = false;
+
+	for (PQconninfoOption *option = options; option && option->keyword; option++)
+		found |= option->dispchar[0] == '*' && option->val && option->val[0];
+	PQconninfoFree(options);
+	return found;
+}
+
+static void
+look_at_subscriptions(Findings *findings)
+{
+	ListCell   *cell;
+
+	foreach(cell, check_ask("SELECT quote_ident(subname), subconninfo FROM pg_subscription "
+							"WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 1"))
+	{
+		char	  **row = lfirst(cell);
+
+		if (has_password(row[1]))
+			check_found(findings, SEVERITY_WARNING,
+						psprintf("subscription %s has a password in the clear, for superusers and every dump", row[0]),
+						psprintf("ALTER SUBSCRIPTION %s CONNECTION '...'; with a certificate, or passfile=/path, in place of the password", row[0]));
+	}
+}
+
+static void
+look_at_conninfo_settings(Findings *findings)
+{
+	static const char *const names[] = {"primary_conninfo", "secrets.audit_conninfo"};
+
+	for (int i = 0; i < lengthof(names); i++)
+		if (has_password(GetConfigOption(names[i], true, false)))
+			check_found(findings, SEVERITY_WARNING,
+						psprintf("setting %s has a password in the clear, for pg_read_all_settings, and in a file", names[i]),
+						psprintf("set %s with passfile=/path in place of the password, and: SELECT pg_reload_conf();", names[i]));
+}
+
+const CheckTest check_stored[] = {
+	{SEVERITY_CRITICAL, SERVERS},
+	{SEVERITY_CRITICAL, WRAPPERS},
+	{SEVERITY_CRITICAL, FOREIGN_TABLES},
+	{SEVERITY_CRITICAL, FOREIGN_COLUMNS},
+	{SEVERITY_CRITICAL, ROLE_SETTINGS},
+	{SEVERITY_CRITICAL, FILE_SETTINGS,.is_for_superusers = true},
+	{SEVERITY_WARNING, USER_MAPPINGS,.is_for_superusers = true},
+	{SEVERITY_WARNING, COMMANDS,.is_for_superusers = true},
+	{.look = look_at_subscriptions,.is_for_superusers = true},
+	{.look = look_at_conninfo_settings},
+	{0}
+};
