@@ -160,15 +160,18 @@ parse_request_id(const char *text)
 	return id;
 }
 
-/* All arguments but the value: they stand at the same places in every form of put. */
+/*
+ * All arguments but the value: they stand at the same places in every form of put.
+ * The value is read first, so that it is known for one whatever is wrong with the others.
+ */
 static Datum
 put(FunctionCallInfo fcinfo, Plain (*read_value) (FunctionCallInfo, int, const char *), const char *content_type)
 {
 	ErrorContextCallback *callbacks = hush();
+	Plain		plain = read_value(fcinfo, 1, "value");
 	char	   *request_id = NULL;
 	Option		known[] = {{"content_type", OPTION_TEXT, &content_type}, {"request_id", OPTION_TEXT, &request_id}};
 	PutRequest	request = {.name = cstring_arg(fcinfo, 0, "name")};
-	Plain		plain = read_value(fcinfo, 1, "value");
 	int64		version;
 
 	options_read(options_arg(fcinfo, 6), known, lengthof(known));
@@ -212,9 +215,8 @@ static Datum
 patch(FunctionCallInfo fcinfo, Plain (*read_value) (FunctionCallInfo, int, const char *))
 {
 	ErrorContextCallback *callbacks = hush();
-	char	   *name = cstring_arg(fcinfo, 0, "name");
 	Plain		changes = read_value(fcinfo, 1, "changes");
-	int64		version = kv_patch(name, &changes);
+	int64		version = kv_patch(cstring_arg(fcinfo, 0, "name"), &changes);
 
 	buffer_free(changes.bytes);
 	unhush(callbacks);
@@ -280,17 +282,19 @@ inbox_text(TriggerData *trigger, const char *column)
 static void
 inbox_put(TriggerData *trigger)
 {
-	PutRequest	request = {.name = inbox_text(trigger, "name")};
+	PutRequest	request = {0};
 	bool		isnull;
 	Datum		datum = inbox_column(trigger, "value", &isnull);
 	text	   *value;
 	Plain		plain;
 
-	if (request.name == NULL || isnull)
-		refuse_null(isnull ? "value" : "name");
+	if (isnull)
+		refuse_null("value");
 	value = DatumGetTextPP(datum);
 	own_detoasted(datum, value);
 	plain = value_from_text(value);
+	if ((request.name = inbox_text(trigger, "name")) == NULL)
+		refuse_null("name");
 	request.metadata.description = inbox_text(trigger, "description");
 	request.metadata.content_type = inbox_text(trigger, "content_type");
 	datum = inbox_column(trigger, "tags", &isnull);

@@ -65,6 +65,18 @@ extern const CheckTest check_code[];	/* and in functions, views, jobs */
 	"d.classid = '" class_name "'::regclass AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass " \
 	"AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'secrets')"
 
+/* Whose setting a row s of pg_db_role_setting is (d: its row of pg_database, if it has one), and what changes it. */
+#define WHOSE_SETTING \
+	"CASE WHEN s.setrole = 0 AND s.setdatabase = 0 THEN 'every role' " \
+	" WHEN s.setrole = 0 THEN format('database \"%s\"', d.datname) " \
+	" WHEN s.setdatabase = 0 THEN format('role \"%s\"', pg_get_userbyid(s.setrole)) " \
+	" ELSE format('role \"%s\" in database \"%s\"', pg_get_userbyid(s.setrole), d.datname) END"
+#define COMMAND_OF_SETTING \
+	"CASE WHEN s.setrole = 0 AND s.setdatabase = 0 THEN 'ALTER ROLE ALL' " \
+	" WHEN s.setrole = 0 THEN format('ALTER DATABASE %I', d.datname) " \
+	" WHEN s.setdatabase = 0 THEN format('ALTER ROLE %I', pg_get_userbyid(s.setrole)) " \
+	" ELSE format('ALTER ROLE %I IN DATABASE %I', pg_get_userbyid(s.setrole), d.datname) END"
+
 /* Made by somebody, and not by initdb. */
 #define FIRST_USER_OID "16384"
 

@@ -23,7 +23,7 @@
 
 /* The path in a place of that kind, or NULL.  What follows a command's program are its arguments. */
 static char *
-path_in(const char *place, const char *scheme)
+path_of(const char *place, const char *scheme)
 {
 	Size		len = strlen(scheme);
 	char	   *path;
@@ -145,8 +145,8 @@ look_at_program(Findings *findings, const char *path)
 static void
 look_at_place(Findings *findings, const char *place)
 {
-	char	   *file = path_in(place, FILE_SCHEME);
-	char	   *program = path_in(place, COMMAND_SCHEME);
+	char	   *file = path_of(place, FILE_SCHEME);
+	char	   *program = path_of(place, COMMAND_SCHEME);
 
 	if (file)
 		look_at_file(findings, file);
@@ -179,7 +179,7 @@ static void
 look_at_state(Findings *findings)
 {
 	KeyringStatus status;
-	char	   *file = path_in(keyring_root_key_setting(), FILE_SCHEME);
+	char	   *file = path_of(keyring_root_key_setting(), FILE_SCHEME);
 
 	keyring_get_status(&status);
 	if (strcmp(status.state, "sealed") == 0)

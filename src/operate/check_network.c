@@ -327,6 +327,6 @@ look_at_lines(Findings *findings)
 const CheckTest check_network[] = {
 	{.look = look_at_tls},
 	{.look = look_at_lines,.is_for_superusers = true},
-	{SEVERITY_WARNING, MD5_VERIFIERS,.is_for_superusers = true},
+	{.severity = SEVERITY_WARNING,.sql = MD5_VERIFIERS,.is_for_superusers = true},
 	{0}
 };

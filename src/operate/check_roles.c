@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/timestamp.h"
@@ -178,18 +179,18 @@ look_at_rules(Findings *findings)
 }
 
 const CheckTest check_roles[] = {
-	{SEVERITY_CRITICAL, SERVERS_OWN},
-	{SEVERITY_CRITICAL, FILES_BY_FUNCTION},
-	{SEVERITY_CRITICAL, PROGRAMS_BY_SETTING, .is_not_here = !HAVE_GRANTED_SETTINGS},
-	{SEVERITY_WARNING, GUARDS_BY_SETTING, .is_not_here = !HAVE_GRANTED_SETTINGS},
-	{SEVERITY_CRITICAL, CREATORS_OF_ROLES, .is_not_here = !CREATEROLE_GIVES_ANY_ROLE},
-	{SEVERITY_CRITICAL, PAST_ROW_SECURITY("pg_write_all_data", "it can write rules for itself")},
-	{SEVERITY_INFO, PAST_ROW_SECURITY("pg_read_all_data", "it sees names, rules and the log, and values sealed")},
-	{SEVERITY_INFO, BUSY_REPLICATORS},
-	{SEVERITY_INFO, SUPERUSERS},
-	{SEVERITY_INFO, LESSER},
-	{SEVERITY_INFO, UNTRUSTED_LANGUAGES},
-	{SEVERITY_WARNING, UNTRUSTED_FUNCTIONS},
+	{.severity = SEVERITY_CRITICAL,.sql = SERVERS_OWN},
+	{.severity = SEVERITY_CRITICAL,.sql = FILES_BY_FUNCTION},
+	{.severity = SEVERITY_CRITICAL,.sql = PROGRAMS_BY_SETTING,.is_not_here = !HAVE_GRANTED_SETTINGS},
+	{.severity = SEVERITY_WARNING,.sql = GUARDS_BY_SETTING,.is_not_here = !HAVE_GRANTED_SETTINGS},
+	{.severity = SEVERITY_CRITICAL,.sql = CREATORS_OF_ROLES,.is_not_here = !CREATEROLE_GIVES_ANY_ROLE},
+	{.severity = SEVERITY_CRITICAL,.sql = PAST_ROW_SECURITY("pg_write_all_data", "it can write rules for itself")},
+	{.severity = SEVERITY_INFO,.sql = PAST_ROW_SECURITY("pg_read_all_data", "it sees names, rules and the log, and values sealed")},
+	{.severity = SEVERITY_INFO,.sql = BUSY_REPLICATORS},
+	{.severity = SEVERITY_INFO,.sql = SUPERUSERS},
+	{.severity = SEVERITY_INFO,.sql = LESSER},
+	{.severity = SEVERITY_INFO,.sql = UNTRUSTED_LANGUAGES},
+	{.severity = SEVERITY_WARNING,.sql = UNTRUSTED_FUNCTIONS},
 	{.look = look_at_watchers},
 	{.look = look_at_rules},
 	{0}

@@ -8,6 +8,7 @@
 
 #include <sys/stat.h>
 
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -47,45 +48,52 @@ typedef struct Setting
 #define OTHERS_PARAMETERS \
 	"parameters of statements that name no function of ours, and none in secrets.redact_functions, are logged in the clear"
 
+#define DANGEROUS(n, c, v, b, s, d, ...) \
+	{.name = (n), .comparison = (c), .value = (v), .better = (b), .severity = (s), .danger = (d), __VA_ARGS__}
+
 static const Setting known[] = {
-	{"secrets.redact_logs", IS, "off", "on", SEVERITY_CRITICAL,
-	"values are written down wherever PostgreSQL and its extensions write statements and parameters"},
-	{"secrets.literals", IS, "allow", "warn", SEVERITY_WARNING,
-	"nobody is told when a value stands in a statement, where whoever watches sessions may see it"},
-	{"secrets.allow_core", IS, "on", "off", SEVERITY_WARNING,
-		"the server's memory, with keys and values, goes into core files, and to whoever may read files as the server",
-	.needs_restart = true},
-	{"secrets.allow_drop", IS, "on", "off", SEVERITY_WARNING, "a DROP may take every secret along"},
-	{"secrets.audit_on_failure", IS, "log", "refuse", SEVERITY_INFO,
-	"values are given out while the audit cannot be written, with a line in the server's log that proves nothing"},
+	DANGEROUS("secrets.redact_logs", IS, "off", "on", SEVERITY_CRITICAL,
+			  "values are written down wherever PostgreSQL and its extensions write statements and parameters"),
+	DANGEROUS("secrets.literals", IS, "allow", "warn", SEVERITY_WARNING,
+			  "nobody is told when a value stands in a statement, where whoever watches sessions may see it"),
+	DANGEROUS("secrets.allow_core", IS, "on", "off", SEVERITY_WARNING,
+			  "the server's memory, with keys and values, goes into core files, and to whoever may read files as the server",
+			  .needs_restart = true),
+	DANGEROUS("secrets.allow_drop", IS, "on", "off", SEVERITY_WARNING,
+			  "a DROP may take every secret along"),
+	DANGEROUS("secrets.audit_on_failure", IS, "log", "refuse", SEVERITY_INFO,
+			  "values are given out while the audit cannot be written, with a line in the server's log that proves nothing"),
 
-	{"debug_print_parse", IS, "on", "off", SEVERITY_WARNING, PRINTED_TREES},
-	{"debug_print_raw_parse", IS, "on", "off", SEVERITY_WARNING, PRINTED_TREES},
-	{"debug_print_rewritten", IS, "on", "off", SEVERITY_WARNING, PRINTED_TREES},
-	{"debug_print_plan", IS, "on", "off", SEVERITY_WARNING, PRINTED_TREES},
-	{"log_parameter_max_length_on_error", IS_NOT, "0", "0", SEVERITY_WARNING,
-	"an error tells the client what was bound, unmasked where the error is not logged; and clients have logs too"},
-	{"log_min_messages", BEGINS, "debug", "warning", SEVERITY_WARNING,
-	"the log tells what was meant for developers only"},
-	{"auto_explain.log_parameter_max_length", IS_NOT, "0", "0", SEVERITY_INFO, OTHERS_PARAMETERS,
-	.unless = "auto_explain.log_min_duration", .unless_value = "-1"},
-	{"pgaudit.log_parameter", IS, "on", "off", SEVERITY_INFO, OTHERS_PARAMETERS,
-	.unless = "pgaudit.log", .unless_value = "none"},
+	DANGEROUS("debug_print_parse", IS, "on", "off", SEVERITY_WARNING, PRINTED_TREES),
+	DANGEROUS("debug_print_raw_parse", IS, "on", "off", SEVERITY_WARNING, PRINTED_TREES),
+	DANGEROUS("debug_print_rewritten", IS, "on", "off", SEVERITY_WARNING, PRINTED_TREES),
+	DANGEROUS("debug_print_plan", IS, "on", "off", SEVERITY_WARNING, PRINTED_TREES),
+	DANGEROUS("log_parameter_max_length_on_error", IS_NOT, "0", "0", SEVERITY_WARNING,
+			  "an error tells the client what was bound, unmasked where the error is not logged; and clients have logs too"),
+	DANGEROUS("log_min_messages", BEGINS, "debug", "warning", SEVERITY_WARNING,
+			  "the log tells what was meant for developers only"),
+	DANGEROUS("auto_explain.log_parameter_max_length", IS_NOT, "0", "0", SEVERITY_INFO, OTHERS_PARAMETERS,
+			  .unless = "auto_explain.log_min_duration", .unless_value = "-1"),
+	DANGEROUS("pgaudit.log_parameter", IS, "on", "off", SEVERITY_INFO, OTHERS_PARAMETERS,
+			  .unless = "pgaudit.log", .unless_value = "none"),
 
-	{"session_preload_libraries", IS_NOT, "", "", SEVERITY_WARNING, LOADED_LATE},
-	{"local_preload_libraries", IS_NOT, "", "", SEVERITY_WARNING, LOADED_LATE},
+	DANGEROUS("session_preload_libraries", IS_NOT, "", "", SEVERITY_WARNING, LOADED_LATE),
+	DANGEROUS("local_preload_libraries", IS_NOT, "", "", SEVERITY_WARNING, LOADED_LATE),
 
-	{"password_encryption", IS, "md5", "scram-sha-256", SEVERITY_WARNING,
-	"what is kept of new passwords is guessed at great speed, and lets in whoever has it"},
-	{"scram_iterations", IS_BELOW, "4096", "4096", SEVERITY_WARNING,
-	"what is kept of new passwords is guessed faster than it need be"},
+	DANGEROUS("password_encryption", IS, "md5", "scram-sha-256", SEVERITY_WARNING,
+			  "what is kept of new passwords is guessed at great speed, and lets in whoever has it"),
+	DANGEROUS("scram_iterations", IS_BELOW, "4096", "4096", SEVERITY_WARNING,
+			  "what is kept of new passwords is guessed faster than it need be"),
 
-	{"fsync", IS, "off", "on", SEVERITY_WARNING, "a crash of the machine can take secrets and their log, for good"},
-	{"full_page_writes", IS, "off", "on", SEVERITY_WARNING, "a crash of the machine can tear pages of secrets and of their log"},
-	{"zero_damaged_pages", IS, "on", "off", SEVERITY_WARNING, "what lies on a damaged page is emptied instead of refused"},
-	{"synchronous_commit", IS, "off", "on", SEVERITY_INFO,
-		"a crash can take the last changes of secrets, with their lines, though secrets.audit is durable",
-	.unless = "secrets.audit", .unless_value = "on"},
+	DANGEROUS("fsync", IS, "off", "on", SEVERITY_WARNING,
+			  "a crash of the machine can take secrets and their log, for good"),
+	DANGEROUS("full_page_writes", IS, "off", "on", SEVERITY_WARNING,
+			  "a crash of the machine can tear pages of secrets and of their log"),
+	DANGEROUS("zero_damaged_pages", IS, "on", "off", SEVERITY_WARNING,
+			  "what lies on a damaged page is emptied instead of refused"),
+	DANGEROUS("synchronous_commit", IS, "off", "on", SEVERITY_INFO,
+			  "a crash can take the last changes of secrets, with their lines, though secrets.audit is durable",
+			  .unless = "secrets.audit", .unless_value = "on"),
 };
 
 static bool
@@ -149,21 +157,12 @@ mend_for_all(const Setting *setting)
 					setting->needs_restart ? "and restart the server" : "SELECT pg_reload_conf();");
 }
 
-/* Columns: name, value, whose it is, the command that sets it, whether it holds in this session. */
+/* In the order of the enum. */
 #define SETTINGS_OF_ROLES \
-	"SELECT split_part(c, '=', 1), substr(c, strpos(c, '=') + 1), " \
-	" CASE WHEN s.setrole = 0 AND s.setdatabase = 0 THEN 'of every role' " \
-	"  WHEN s.setrole = 0 THEN format('of database \"%s\"', d.datname) " \
-	"  WHEN s.setdatabase = 0 THEN format('of role \"%s\"', pg_get_userbyid(s.setrole)) " \
-	"  ELSE format('of role \"%s\" in database \"%s\"', pg_get_userbyid(s.setrole), d.datname) END, " \
-	" CASE WHEN s.setrole = 0 AND s.setdatabase = 0 THEN 'ALTER ROLE ALL' " \
-	"  WHEN s.setrole = 0 THEN format('ALTER DATABASE %I', d.datname) " \
-	"  WHEN s.setdatabase = 0 THEN format('ALTER ROLE %I', pg_get_userbyid(s.setrole)) " \
-	"  ELSE format('ALTER ROLE %I IN DATABASE %I', pg_get_userbyid(s.setrole), d.datname) END, " \
+	"SELECT split_part(c, '=', 1), substr(c, strpos(c, '=') + 1), " WHOSE_SETTING ", " COMMAND_OF_SETTING ", " \
 	" s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())) " \
 	" AND s.setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = session_user)) " \
-	"FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) c LEFT JOIN pg_database d ON d.oid = s.setdatabase " \
-	"ORDER BY 3, 1"
+	"FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) c LEFT JOIN pg_database d ON d.oid = s.setdatabase ORDER BY 3, 1"
 
 enum
 {
@@ -208,7 +207,7 @@ look_at_settings(Findings *findings)
 
 		if (setting && endangers(setting, row[ROLE_SETTING_VALUE]))
 			check_found(findings, setting->severity,
-						psprintf("setting %s %s is \"%s\": %s", setting->name, row[ROLE_SETTING_WHOSE],
+						psprintf("setting %s of %s is \"%s\": %s", setting->name, row[ROLE_SETTING_WHOSE],
 								 row[ROLE_SETTING_VALUE], setting->danger),
 						psprintf("%s RESET %s;", row[ROLE_SETTING_COMMAND], setting->name));
 	}

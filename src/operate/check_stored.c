@@ -24,8 +24,6 @@
 	" FROM pg_auth_members a JOIN pg_roles g ON g.oid = a.roleid JOIN pg_roles m ON m.oid = a.member " \
 	" WHERE g.rolname = 'pg_read_all_data'), '')"
 
-#define DROP_OPTIONS "regexp_replace(x.names, '([^, ]+)', 'DROP &', 'g')"
-
 #define USER_MAPPINGS \
 	"SELECT format('the user mapping of %s for server \"%s\" has %s in the clear, for superusers, pg_read_all_data%s, and every dump', " \
 	"  CASE m.umuser WHEN 0 THEN 'everybody' ELSE format('role \"%s\"', pg_get_userbyid(m.umuser)) END, s.srvname, x.names, " READERS_OF_ALL "), " \
@@ -63,17 +61,6 @@
 	name " " SECRET_SETTING " AND " name " !~* '^secrets[.]' AND " value " !~* '^" NO_SECRET_VALUE "$' " \
 	"AND NOT EXISTS (SELECT FROM pg_settings k WHERE lower(k.name) = lower(" name "))"
 
-#define WHOSE_SETTING \
-	"CASE WHEN s.setrole = 0 AND s.setdatabase = 0 THEN 'every role' " \
-	" WHEN s.setrole = 0 THEN format('database \"%s\"', d.datname) " \
-	" WHEN s.setdatabase = 0 THEN format('role \"%s\"', pg_get_userbyid(s.setrole)) " \
-	" ELSE format('role \"%s\" in database \"%s\"', pg_get_userbyid(s.setrole), d.datname) END"
-#define COMMAND_OF_SETTING \
-	"CASE WHEN s.setrole = 0 AND s.setdatabase = 0 THEN 'ALTER ROLE ALL' " \
-	" WHEN s.setrole = 0 THEN format('ALTER DATABASE %I', d.datname) " \
-	" WHEN s.setdatabase = 0 THEN format('ALTER ROLE %I', pg_get_userbyid(s.setrole)) " \
-	" ELSE format('ALTER ROLE %I IN DATABASE %I', pg_get_userbyid(s.setrole), d.datname) END"
-
 #define ROLE_SETTINGS \
 	"SELECT format('setting %s of %s looks like a secret, and every role can read pg_db_role_setting', x.name, " WHOSE_SETTING "), " \
 	" format('keep it by secrets.put(), and: %s RESET %s;', " COMMAND_OF_SETTING ", x.name) " \
@@ -86,11 +73,13 @@
 	" format('keep it by secrets.put(), take it out of %s (line %s), and: SELECT pg_reload_conf();', x.sourcefile, x.sourceline) " \
 	"FROM pg_file_settings x WHERE " IS_SECRET_SETTING("x.name", "x.setting") " ORDER BY 1"
 
-/* PGPASSWORD=... before a program, --token=... behind it; not --password-file=... */
+/* PGPASSWORD=... before a program, --token ... behind it; not --password-file=..., nor what a shell is to put in. */
 #define COMMANDS \
 	"SELECT format('setting %s seems to have a password in it, which pg_read_all_settings can read', name), " \
 	" 'have the program read it from a file of its own' FROM pg_settings " \
-	"WHERE name ~ '_command$' AND setting ~* '(password|passwd|passphrase|secret|token)[a-z_]*(=| +)[^ ]' ORDER BY 1"
+	"WHERE (name ~ '_command$' OR name = 'secrets.root_key') AND " \
+	"(setting ~* '(password|passwd|passphrase|secret|token)[a-z_]*=[\"'']?[^ $`\"'']' " \
+	" OR setting ~* '--(password|passwd|passphrase|secret|token)[a-z_]* +[^ $`-]') ORDER BY 1"
 
 /* ---- connection strings ---- */
 
@@ -137,14 +126,14 @@ look_at_conninfo_settings(Findings *findings)
 }
 
 const CheckTest check_stored[] = {
-	{SEVERITY_CRITICAL, SERVERS},
-	{SEVERITY_CRITICAL, WRAPPERS},
-	{SEVERITY_CRITICAL, FOREIGN_TABLES},
-	{SEVERITY_CRITICAL, FOREIGN_COLUMNS},
-	{SEVERITY_CRITICAL, ROLE_SETTINGS},
-	{SEVERITY_CRITICAL, FILE_SETTINGS,.is_for_superusers = true},
-	{SEVERITY_WARNING, USER_MAPPINGS,.is_for_superusers = true},
-	{SEVERITY_WARNING, COMMANDS,.is_for_superusers = true},
+	{.severity = SEVERITY_CRITICAL,.sql = SERVERS},
+	{.severity = SEVERITY_CRITICAL,.sql = WRAPPERS},
+	{.severity = SEVERITY_CRITICAL,.sql = FOREIGN_TABLES},
+	{.severity = SEVERITY_CRITICAL,.sql = FOREIGN_COLUMNS},
+	{.severity = SEVERITY_CRITICAL,.sql = ROLE_SETTINGS},
+	{.severity = SEVERITY_CRITICAL,.sql = FILE_SETTINGS,.is_for_superusers = true},
+	{.severity = SEVERITY_WARNING,.sql = USER_MAPPINGS,.is_for_superusers = true},
+	{.severity = SEVERITY_WARNING,.sql = COMMANDS,.is_for_superusers = true},
 	{.look = look_at_subscriptions,.is_for_superusers = true},
 	{.look = look_at_conninfo_settings},
 	{0}

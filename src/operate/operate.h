@@ -12,6 +12,11 @@
 
 extern void operate_status(Datum *values, bool *nulls);
 
+/* Each row of what endangers secrets here; see check.h. */
+#define CHECK_COLUMNS 3
+typedef void (*row_emitter) (Datum *values, bool *nulls, void *arg);
+extern void operate_check(row_emitter emit, void *arg);
+
 extern void operate_seal(void);
 extern bool operate_unseal(void);
 extern char *operate_add_root_key(const char *place);

@@ -8,6 +8,10 @@ CREATE FUNCTION secrets.status(OUT version pg_catalog.text, OUT state pg_catalog
 	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'secrets_status';
 COMMENT ON FUNCTION secrets.status() IS 'state of the extension: ready, sealed (and why) or no_preload; its keys and their progress';
 
+CREATE FUNCTION secrets.check() RETURNS TABLE (severity pg_catalog.text, what pg_catalog.text, advice pg_catalog.text)
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'secrets_check';
+COMMENT ON FUNCTION secrets.check() IS 'what endangers secrets in this server and database, and what to do about it; no rows where all is well';
+
 CREATE FUNCTION secrets.seal() RETURNS pg_catalog.void
 	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'secrets_seal';
 COMMENT ON FUNCTION secrets.seal() IS 'drops all keys from memory, for the whole server, at once';

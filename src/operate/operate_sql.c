@@ -28,6 +28,23 @@ secrets_status(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
+static void
+emit_row(Datum *values, bool *nulls, void *arg)
+{
+	ReturnSetInfo *result = arg;
+
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+SECRETS_FUNCTION(secrets_check);
+Datum
+secrets_check(PG_FUNCTION_ARGS)
+{
+	InitMaterializedSRF(fcinfo, 0);
+	operate_check(emit_row, fcinfo->resultinfo);
+	return (Datum) 0;
+}
+
 SECRETS_FUNCTION(secrets_seal);
 Datum
 secrets_seal(PG_FUNCTION_ARGS)

@@ -132,6 +132,8 @@ cover_doubts(Cover *cover, const Token *before, const Token *token)
 		&& !(token->kind == TOKEN_NAME && is_odd_name(text + token->from, token->to - token->from))
 		&& !(token->kind == TOKEN_SIGN && is_odd_sign(text[token->from])))
 		return false;
+	if (token_is_literal(before) && before->to == token->from)
+		token = before;			/* that one should have gone on */
 	cover->is_doubt_in_quotes = has_delimiters(token) || token_is_comment(token);
 	cover->doubt = cover->is_doubt_in_quotes ? token->inner_from : token->from;
 	return true;
@@ -139,15 +141,14 @@ cover_doubts(Cover *cover, const Token *before, const Token *token)
 
 /* What is left ends in a literal that has no end, so that it is in doubt for good. */
 void
-cover_doubtful(Cover *cover)
+cover_doubtful(Cover *cover, size_t keep_from, size_t keep_to)
 {
-	size_t		from = cover->doubt;
+	size_t		from = cover->first < cover->doubt ? cover->first : cover->doubt;
+	size_t		quote = from >= keep_from && from < keep_to ? keep_to : from;
 
-	if (from == NO_PLACE)
+	if (cover->doubt == NO_PLACE)
 		return;
-	if (cover->first < from)
-		from = cover->first;
-	else if (!cover->is_doubt_in_quotes)
-		cover_byte(cover, from++, '\'');
 	cover_range(cover, from, cover->len);
+	if (from < cover->first && !cover->is_doubt_in_quotes && quote < cover->len)
+		cover_byte(cover, quote, '\'');
 }

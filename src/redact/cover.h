@@ -34,7 +34,10 @@ extern void cover_note_value(Cover *cover, size_t at);
  */
 extern bool cover_doubts(Cover *cover, const Token *before, const Token *token);
 
-/* What is in doubt is covered from the first value on, to the end. */
-extern void cover_doubtful(Cover *cover);
+/*
+ * What is in doubt is covered from the first value on, to the end.  What stands
+ * between those places is going to be uncovered again.
+ */
+extern void cover_doubtful(Cover *cover, size_t keep_from, size_t keep_to);
 
 #endif

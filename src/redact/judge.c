@@ -24,7 +24,8 @@
 #define LONGEST_ESCAPE 6
 
 /* Names that are no words, but are looked for all the same. */
-static const char *const marks[] = {SCHEMA, "password", "postgres", "postgresql", "u", NULL};
+static const char *const marks[] = {SCHEMA, "u", NULL};
+static const char *const passwords[] = {"password", "sslpassword", "postgres", "postgresql", NULL};
 
 static const Finding nothing = {.word = NULL, .schema = NOWHERE, .dot = NOWHERE, .parenthesis = NOWHERE};
 
@@ -160,6 +161,15 @@ is_harmless(const MaskWords *words, const char *name, size_t len)
 	return false;
 }
 
+static bool
+is_one_of(const char *name, size_t len, const char *const *words)
+{
+	for (; *words; words++)
+		if (is_name(name, len, *words))
+			return true;
+	return false;
+}
+
 static bool try_schema(Search *search, Finding finding);
 
 /* A name, as it reads, and where it is written. */
@@ -169,7 +179,7 @@ try_name(Search *search, const char *name, size_t len, Finding finding)
 	for (int i = 0; i < search->words->nwords; i++)
 		if (is_name(name, len, search->words->words[i].name) && try_word(search, &search->words->words[i], finding))
 			return true;
-	if (is_name(name, len, "password") || is_name(name, len, "postgresql") || is_name(name, len, "postgres"))
+	if (is_one_of(name, len, passwords))
 		search->finding->has_password = true;
 	if (finding.schema != NOWHERE)
 		return !is_harmless(search->words, name, len) && follows_parenthesis(search, finding);
@@ -258,6 +268,7 @@ static bool
 try_schema(Search *search, Finding finding)
 {
 	size_t		at = finding.end;
+	size_t		end;
 
 	finding.schema = finding.name;
 	if (!skip_gap(search, &at))
@@ -267,7 +278,8 @@ try_schema(Search *search, Finding finding)
 	finding.dot = at++;
 	if (!skip_gap(search, &at))
 		return cannot_tell(search);
-	return try_run(search, at, run_end(search, at), finding);
+	end = run_end(search, at);
+	return end > at && try_run(search, at, end, finding);
 }
 
 /* Of what may be a word, by its first byte and its length. */
@@ -289,28 +301,22 @@ try_indexed(Search *search, size_t from, size_t to)
  * are not part of it.
  */
 static bool
-may_begin(const Search *search, size_t from, size_t at)
-{
-	const char *text = search->text;
-
-	if (at == from || text[at - 1] == '$')
-		return true;
-	if (from > 0 && text[from - 1] == '\\' && at - from <= LONGEST_ESCAPE)
-		return true;
-	return byte_is(text[from], BYTE_DIGIT) && byte_is(text[at - 1], BYTE_DIGIT);
-}
-
-static bool
 try_odd_run(Search *search, size_t from, size_t to)
 {
+	const char *text = search->text;
+	bool		is_escaped = from > 0 && text[from - 1] == '\\';
+	bool		is_number = true;	/* all before it */
+
 	for (size_t at = from; at < to; at++)
 	{
+		bool		may_begin = is_number || text[at - 1] == '$' || (is_escaped && at - from <= LONGEST_ESCAPE);
 		const char *dollar;
 
-		if (!byte_is(search->text[at], BYTE_LETTER) || !may_begin(search, from, at))
+		is_number &= byte_is(text[at], BYTE_DIGIT);
+		if (!may_begin || !byte_is(text[at], BYTE_LETTER))
 			continue;
-		dollar = memchr(search->text + at, '$', to - at < MOST_NAME ? to - at : MOST_NAME);
-		if ((dollar && try_indexed(search, at, (size_t) (dollar - search->text))) || try_indexed(search, at, to))
+		dollar = memchr(text + at, '$', to - at < MOST_NAME ? to - at : MOST_NAME);
+		if ((dollar && try_indexed(search, at, (size_t) (dollar - text))) || try_indexed(search, at, to))
 			return true;
 	}
 	return false;
@@ -395,6 +401,8 @@ mask_index(const MaskWord *words, int nwords)
 		index_word(&index, words[i].name);
 	for (int i = 0; marks[i]; i++)
 		index_word(&index, marks[i]);
+	for (int i = 0; passwords[i]; i++)
+		index_word(&index, passwords[i]);
 	return index;
 }
 

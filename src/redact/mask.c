@@ -272,7 +272,10 @@ note_language(Walk *walk, const Token *token)
 		walk->language = is_sql(token, walk->cover->text) ? LANGUAGE_SQL : LANGUAGE_OTHER;
 }
 
-/* LANGUAGE behind the body.  Once a statement, so that all of it is work of one more reading. */
+/*
+ * LANGUAGE behind the body; where there is something else, it may have been cut.
+ * Once a statement, so that all of it is work of one more reading.
+ */
 static Language
 look_ahead(Walk *walk, size_t at)
 {
@@ -280,7 +283,6 @@ look_ahead(Walk *walk, size_t at)
 
 	if (walk->has_looked_ahead)
 		return walk->language_ahead;
-	walk->has_looked_ahead = true;
 	for (;;)
 	{
 		Token		token = next_significant(walk, at);
@@ -291,6 +293,9 @@ look_ahead(Walk *walk, size_t at)
 		ahead.back[0] = token;
 		at = token.to;
 	}
+	if (ahead.language == LANGUAGE_UNKNOWN && ahead.back[0].kind != TOKEN_END)
+		ahead.language = LANGUAGE_OTHER;
+	walk->has_looked_ahead = true;
 	return walk->language_ahead = ahead.language;
 }
 
@@ -485,6 +490,18 @@ mask_code(Cover *cover, size_t from, size_t end, int nbodies)
 
 /* ---- what it was ---- */
 
+static size_t
+found_from(const Finding *finding)
+{
+	return finding->schema != NOWHERE ? finding->schema : finding->name;
+}
+
+static size_t
+found_to(const Finding *finding)
+{
+	return finding->parenthesis != NOWHERE ? finding->parenthesis + 1 : finding->end;
+}
+
 /* In a place that was covered. */
 static void
 write_back(Cover *cover, size_t at, const char *word, size_t len)
@@ -501,11 +518,9 @@ write_back(Cover *cover, size_t at, const char *word, size_t len)
 static void
 uncover(Cover *cover, const Finding *finding)
 {
-	size_t		from = finding->schema != NOWHERE ? finding->schema : finding->name;
-	size_t		to = finding->parenthesis != NOWHERE ? finding->parenthesis + 1 : finding->end;
 	const char *name = finding->word->name;
 
-	for (size_t at = from; at < to; at++)
+	for (size_t at = found_from(finding); at < found_to(finding); at++)
 		if (cover->text[at] == '*')
 			cover_byte(cover, at, ' ');
 	write_back(cover, finding->schema, SCHEMA, sizeof(SCHEMA) - 1);
@@ -543,7 +558,7 @@ mask_sql(char *text, size_t len, const MaskWords *words, MaskJudgement judgement
 	}
 	else if (judgement == MASK_PASSWORDS)
 		passwords_cover(&cover);
-	cover_doubtful(&cover);
+	cover_doubtful(&cover, finding.word ? found_from(&finding) : 0, finding.word ? found_to(&finding) : 0);
 	keep_judgement(&cover, &finding);
 	return cover.is_changed;
 }

@@ -30,57 +30,60 @@ skip(const char *text, size_t end, size_t at, int classes)
 	return at;
 }
 
-/* The word behind which a password may stand; end: there is none. */
-static size_t
-find_password(const char *text, size_t end, size_t at)
+static bool
+is_word(const char *text, size_t from, size_t to, const char *word)
 {
-	static const char word[] = "password";
+	return to - from == strlen(word) && begins_with(text, to, from, word);
+}
 
-	while (at < end)
-	{
-		size_t		from = at;
-
-		at = skip(text, end, at, BYTE_NAME);
-		if (at - from == sizeof(word) - 1 && begins_with(text, at, from, word))
-			return at;
-		at += at == from ? 1 : 0;
-	}
-	return end;
+/* Behind the next name from there on; *from is where it begins.  end: there is none. */
+static size_t
+next_name(const char *text, size_t end, size_t at, size_t *from)
+{
+	while (at < end && !byte_is(text[at], BYTE_NAME))
+		at++;
+	*from = at;
+	return skip(text, end, at, BYTE_NAME);
 }
 
 /* ---- connection strings ---- */
 
-static bool
-sets_password(const char *text, size_t end, size_t at)
+/* password=, sslpassword=: where the value begins; end: there is none. */
+static size_t
+find_setting(const char *text, size_t end, size_t at)
 {
-	while ((at = find_password(text, end, at)) < end)
+	size_t		from;
+
+	while ((at = next_name(text, end, at, &from)) < end)
 	{
 		size_t		sign = skip(text, end, at, BYTE_BLANK);
 
-		if (sign < end && text[sign] == '=')
-			return true;
+		if ((is_word(text, from, at, "password") || is_word(text, from, at, "sslpassword")) && sign < end && text[sign] == '=')
+			return sign + 1;
 	}
-	return false;
+	return end;
 }
 
-/* user:password@host behind the scheme */
+/* user:password@host, or what was left of it when it was masked */
 static bool
 has_userinfo(const char *text, size_t end, size_t at)
 {
 	const char *colon = memchr(text + at, ':', end - at);
 
-	return colon && memchr(colon, '@', (size_t) (text + end - colon));
+	return (at < end && text[at] == '*') || (colon && memchr(colon, '@', (size_t) (text + end - colon)));
 }
 
-static bool
-is_connection_string(const char *text, size_t from, size_t end)
+/* Where the part of a connection string begins that has the password; end: it is none, or has none. */
+static size_t
+find_in_connection_string(const char *text, size_t from, size_t end)
 {
 	size_t		at = skip(text, end, from, BYTE_BLANK);
-	size_t		sign = skip(text, end, skip(text, end, at, BYTE_NAME), BYTE_BLANK);
+	size_t		name = skip(text, end, at, BYTE_NAME);
+	size_t		sign = skip(text, end, name, BYTE_BLANK);
 
 	if (begins_with(text, end, at, "postgresql://") || begins_with(text, end, at, "postgres://"))
-		return has_userinfo(text, end, sign + 1) || sets_password(text, end, at);
-	return sign > at && sign < end && text[sign] == '=' && sets_password(text, end, at);
+		return has_userinfo(text, end, name + 3) ? name + 3 : find_setting(text, end, at);
+	return name > at && sign < end && text[sign] == '=' ? find_setting(text, end, at) : end;
 }
 
 /* ---- within quotes ---- */
@@ -113,9 +116,17 @@ read_quotes(const char *text, size_t end, size_t at)
 
 /*
  * As many quotes as open it, or an odd number of times as many, close it; an even
- * number of times stands for quotes in it.  A backslash that the first one needs,
- * the last one needs too.
+ * number of times stands for quotes in it.  Backslashes that the first one needs,
+ * the last one needs too; and whether there is one more, for then it is no end in E'...'.
  */
+static size_t
+count_needed(const Quotes *open, const Quotes *close)
+{
+	size_t		needed = open->nbackslashes + (open->nbackslashes + close->nbackslashes) % 2;
+
+	return needed < close->nbackslashes ? needed : close->nbackslashes;
+}
+
 static size_t
 find_close(const char *text, size_t end, const Quotes *open)
 {
@@ -127,7 +138,7 @@ find_close(const char *text, size_t end, const Quotes *open)
 		Quotes		quotes = read_quotes(text, end, at);
 
 		if (quotes.n / unit % 2 == 1)
-			return at + (quotes.nbackslashes > open->nbackslashes ? quotes.nbackslashes - open->nbackslashes : 0);
+			return at + quotes.nbackslashes - count_needed(open, &quotes);
 		at = quotes.n > 0 ? quotes.to : at + 1;
 	}
 	return end;
@@ -157,6 +168,14 @@ skip_to_quotes(const char *text, size_t end, size_t at)
 	return begins_with(text, end, at, "u&") ? at + 2 : at;
 }
 
+static void
+cover_value(Cover *cover, size_t from, size_t to)
+{
+	if (from < to)
+		cover_note_value(cover, from);
+	cover_range(cover, from, to);
+}
+
 /* What has a place of its own among the quotes around it.  Returns where it ends. */
 static size_t
 cover_quoted(Cover *cover, size_t end, size_t at)
@@ -173,17 +192,18 @@ cover_quoted(Cover *cover, size_t end, size_t at)
 		return at;
 	close = open.n > 0 ? find_close(text, end, &open) : token.inner_to;
 	at = open.n > 0 ? open.to : token.inner_from;
-	if (close > at)
-		cover_note_value(cover, at);
-	cover_range(cover, at, close);
+	cover_value(cover, at, close);
 	return close;
 }
 
 static void
 cover_within(Cover *cover, size_t from, size_t end)
 {
-	for (size_t at = from; (at = find_password(cover->text, end, at)) < end;)
-		at = cover_quoted(cover, end, at);
+	size_t		name;
+
+	for (size_t at = from; (at = next_name(cover->text, end, at, &name)) < end;)
+		if (is_word(cover->text, name, at, "password"))
+			at = cover_quoted(cover, end, at);
 }
 
 /* ---- code ---- */
@@ -191,33 +211,49 @@ cover_within(Cover *cover, size_t from, size_t end)
 static bool
 is_password(const Token *token, const char *text)
 {
-	static const char word[] = "password";
-
 	return (token->kind == TOKEN_NAME || token->kind == TOKEN_QUOTED_NAME)
-		&& token->inner_to - token->inner_from == sizeof(word) - 1 && begins_with(text, token->inner_to, token->inner_from, word);
-}
-
-static void
-cover_value(Cover *cover, const Token *token)
-{
-	if (token->inner_from == token->inner_to)
-		return;
-	cover_note_value(cover, token->inner_from);
-	cover_range(cover, token->inner_from, token->inner_to);
+		&& is_word(text, token->inner_from, token->inner_to, "password");
 }
 
 static void cover_code(Cover *cover, size_t from, size_t end, int nbodies);
 
+/* Comments may lie in comments: to cover a part would move their ends. */
+static void
+cover_comment(Cover *cover, const Token *token)
+{
+	Cover		look = {.text = cover->text, .len = cover->len, .is_look = true, .first = NO_PLACE};
+
+	cover_within(&look, token->inner_from, token->inner_to);
+	if (look.first != NO_PLACE)
+		cover_value(cover, token->inner_from, token->inner_to);
+}
+
 static void
 visit(Cover *cover, const Token *back, const Token *token, int nbodies)
 {
-	if (token_is_literal(token) && (is_password(back, cover->text)
-									|| is_connection_string(cover->text, token->inner_from, token->inner_to)))
-		cover_value(cover, token);
+	size_t		from = token->inner_from;
+	size_t		to = token->inner_to;
+	size_t		setting = token_is_literal(token) ? find_in_connection_string(cover->text, from, to) : to;
+
+	if (token_is_literal(token) && is_password(back, cover->text))
+		cover_value(cover, from, to);
+	else if (setting < to)
+		cover_value(cover, setting, to);
 	else if (token->kind == TOKEN_DOLLAR && nbodies < MOST_BODIES)
-		cover_code(cover, token->inner_from, token->inner_to, nbodies + 1);
-	else if (token_is_literal(token) || token_is_comment(token) || token->kind == TOKEN_QUOTED_NAME)
-		cover_within(cover, token->inner_from, token->inner_to);
+		cover_code(cover, from, to, nbodies + 1);
+	else if (token_is_comment(token))
+		cover_comment(cover, token);
+	else if (token_is_literal(token) || token->kind == TOKEN_QUOTED_NAME)
+		cover_within(cover, from, to);
+}
+
+/* To the end, when it was masked before. */
+static bool
+is_covered(const Cover *cover, size_t from)
+{
+	while (from < cover->len && cover->text[from] == '*')
+		from++;
+	return from == cover->len;
 }
 
 static void
@@ -233,10 +269,10 @@ cover_code(Cover *cover, size_t from, size_t end, int nbodies)
 		if (token.kind == TOKEN_END)
 			return;
 		visit(cover, &back, &token, nbodies);
-		if (cover->first != NO_PLACE && cover->doubt == NO_PLACE)
-			(void) cover_doubts(cover, &before, &token);
-		else if (!token.is_terminated)
-			cover->is_cut = true;
+		if (cover->first == NO_PLACE)
+			cover->is_cut |= !token.is_terminated && !is_covered(cover, token.inner_from);
+		else if (cover->doubt == NO_PLACE && cover_doubts(cover, &before, &token))
+			cover->doubt = cover->first;
 		before = token;
 		if (!token_is_comment(&token))
 			back = token;

@@ -69,7 +69,7 @@ uescape_decode(const char *text, size_t len, char escape)
 		{
 			used = read_character(text + at, len - at, &c);
 			decoded.is_valid = used > 0;
-			add_character(&decoded, c);
+			add_character(&decoded, used > 0 ? c : '?');
 		}
 		else
 		{

@@ -26,9 +26,12 @@ static int	nwords = 0;
 static Guarded ours[MOST_OF_OURS];
 static int	nours = 0;
 
-/* In our schema, and take none.  What is missing here is masked as if it did (sql/redact). */
+/*
+ * In our schema, and take none.  What is missing here is masked as if it did
+ * (sql/redact), and so is add_root_key(): the key may have been given for its place.
+ */
 static const char *const harmless[] = {
-	"add_root_key", "adopt", "alter", "audit_head", "can", "check", "current_version", "delete", "deny", "describe", "destroy",
+	"adopt", "alter", "audit_head", "can", "check", "current_version", "delete", "deny", "describe", "destroy",
 	"disable", "disable_scheduler", "drop_root_key", "enable", "enable_scheduler", "expiring", "explain", "export_audit",
 	"generate", "get", "get_all", "get_bytes", "get_many", "grant", "label", "lint", "list", "overdue", "purge",
 	"random_password", "receive_audit", "rekey", "rename", "revoke", "rollback", "rotate", "rotate_all", "rotate_master_key",

@@ -11,6 +11,7 @@
 #include "crypto/random.h"
 #include "crypto/scram.h"
 #include "kv/json.h"
+#include "redact/values.h"
 #include "rotation/credential.h"
 #include "rotation/uri.h"
 
@@ -94,6 +95,7 @@ credential_read(const Plain *plain)
 		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 			   errmsg("the secret holds no password"),
 			   errhint("It is the whole text, or the member \"password\" of a JSON object."));
+	values_remember(buffer_data(credential.password), buffer_len(credential.password));
 	if (credential.is_json)
 	{
 		credential.username = get_word(plain, "username");

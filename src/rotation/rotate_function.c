@@ -31,6 +31,7 @@
 #include "base/refuse.h"
 #include "gate/gate.h"
 #include "kv/json.h"
+#include "redact/values.h"
 #include "rotation/cage.h"
 #include "rotation/credential.h"
 #include "rotation/rotator.h"
@@ -207,6 +208,7 @@ hide(Hidden *hidden, const Plain *plain)
 {
 	text	   *in_server_encoding;
 
+	value_remember(plain);
 	hide_bytes(hidden, buffer_data(plain->bytes), buffer_len(plain->bytes), plain->content != BOX_BYTES);
 	if (GetDatabaseEncoding() == PG_UTF8 || value_text_problem(plain))
 		return;
@@ -248,7 +250,10 @@ call(Turn *turn, const char *step, const Plain *candidate)
 	cage.nhidden = hidden.n;
 	result = cage_call(&cage, find_function(turn, false), args, NARGS);
 	if (result)
+	{
 		buffer_wipe_later(result, VARSIZE(result));
+		values_remember(VARDATA(result), VARSIZE(result) - VARHDRSZ);
+	}
 	return result;
 }
 

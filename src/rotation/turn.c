@@ -230,6 +230,7 @@ Plain
 turn_open(const Turn *turn, int64 number)
 {
 	Version		version;
+	Plain		plain;
 
 	if (number == NO_VERSION)
 		number = turn->secret.current_version;
@@ -237,7 +238,9 @@ turn_open(const Turn *turn, int64 number)
 		REFUSE(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 			   errmsg("the value that is to be rotated is disabled or destroyed"),
 			   errhint("secrets.enable(), secrets.rollback(); or secrets.unschedule_rotation(), and secrets.put() a new one."));
-	return value_open(&turn->pass, &turn->secret, &version);
+	plain = value_open(&turn->pass, &turn->secret, &version);
+	value_remember(&plain);
+	return plain;
 }
 
 int64
