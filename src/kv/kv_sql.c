@@ -108,18 +108,11 @@ static Plain
 jsonb_value_arg(FunctionCallInfo fcinfo, int n, const char *argument)
 {
 	Jsonb	   *value;
-	StringInfoData json;
 
 	require_arg(fcinfo, n, argument);
 	value = PG_GETARG_JSONB_P(n);
 	own_detoasted(PG_GETARG_DATUM(n), (struct varlena *) value);
-	/* A text's header in front makes it one; room enough, so that it is not moved and left behind. */
-	initStringInfo(&json);
-	appendStringInfoSpaces(&json, VARHDRSZ);
-	(void) JsonbToCString(&json, &value->root, VARSIZE(value) * 2 + 1024);
-	buffer_wipe_later(json.data, (Size) json.maxlen);
-	SET_VARSIZE(json.data, json.len);
-	return value_from_text((text *) json.data);
+	return value_from_jsonb(value);
 }
 
 static struct varlena *
@@ -394,6 +387,7 @@ read_next(FunctionCallInfo fcinfo, FuncCallContext *context, int ncolumns)
 	Datum		values[4] = {0};
 	bool		nulls[4] = {false};
 	ReadItem	item;
+	Datum		row;
 
 	if (!kv_read_next(context->user_fctx, &item))
 		SRF_RETURN_DONE(context);
@@ -405,7 +399,10 @@ read_next(FunctionCallInfo fcinfo, FuncCallContext *context, int ncolumns)
 	nulls[3] = item.problem == NULL;
 	if (ncolumns == 4 && item.problem)
 		values[3] = CStringGetTextDatum(item.problem);
-	SRF_RETURN_NEXT(context, HeapTupleGetDatum(heap_form_tuple(context->tuple_desc, values, nulls)));
+	row = HeapTupleGetDatum(heap_form_tuple(context->tuple_desc, values, nulls));
+	if (item.value)
+		explicit_bzero(item.value, VARSIZE(item.value));	/* the row has it */
+	SRF_RETURN_NEXT(context, row);
 }
 
 /* Leaves the current context in the one that lives as long as the set does. */

@@ -10,6 +10,7 @@
 
 #include "base/refuse.h"
 #include "keyring/keyring.h"
+#include "kv/jsonb.h"
 #include "kv/value.h"
 #include "redact/values.h"
 
@@ -136,6 +137,22 @@ value_from_bytes(const bytea *value)
 {
 	values_remember(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
 	return copy_in(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value), BOX_BYTES);
+}
+
+Plain
+value_from_jsonb(const Jsonb *value)
+{
+	Size		len = jsonb_text_len(value);
+	SecretBuffer *words;
+	Plain		plain;
+
+	check_size(len / MAX_CONVERSION_GROWTH);	/* as in value_from_words() */
+	words = buffer_alloc(VARHDRSZ + len);
+	SET_VARSIZE(buffer_data(words), VARHDRSZ + len);
+	jsonb_write_text(value, VARDATA(buffer_data(words)));
+	plain = value_from_text((text *) buffer_data(words));
+	buffer_free(words);
+	return plain;
 }
 
 /* ---- and out ---- */

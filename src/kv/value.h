@@ -4,6 +4,8 @@
 #ifndef SECRETS_KV_VALUE_H
 #define SECRETS_KV_VALUE_H
 
+#include "utils/jsonb.h"
+
 #include "base/buffer.h"
 #include "base/pass.h"
 #include "crypto/sealed_box.h"
@@ -25,6 +27,7 @@ extern void value_init(void);
  */
 extern Plain value_from_text(const text *value);
 extern Plain value_from_bytes(const bytea *value);
+extern Plain value_from_jsonb(const Jsonb *value);
 extern Plain value_from_utf8(const char *value, Size len);
 
 /* As value_from_text() does it, of text that is none: the name of a field. */

@@ -229,6 +229,7 @@ try_unicode(Search *search, size_t at, Finding finding)
 			break;
 	if (to - from >= LONGEST_GAP)
 		return cannot_tell(search);
+	finding.name = from;
 	finding.end = to < search->len ? to + 1 : to;
 	escape = read_uescape(search, &finding.end);
 	decoded = uescape_decode(text + from, (to < search->len ? to : search->len) - from, escape);

@@ -3,6 +3,8 @@
  */
 #include "property.h"
 
+#include <strings.h>
+
 #include "redact/judge.h"
 #include "redact/mask.h"
 
@@ -10,9 +12,23 @@ static const MaskWord words[] = {
 	{"put", MASK_CALL}, {"patch", MASK_CALL}, {"inbox", MASK_RELATION}, {"Keep_It", MASK_ANYWHERE}, {"my put", MASK_CALL},
 };
 
-static const MaskWords known = {.words = words, .nwords = 5};
-static const MaskWords in_path = {.words = words, .nwords = 5, .is_in_path = true};
-static const MaskWords none = {.nwords = 0};
+static MaskIndex word_index;
+static MaskIndex no_index;
+
+static const MaskWords known = {.words = words, .nwords = 5, .index = &word_index};
+static const MaskWords in_path = {.words = words, .nwords = 5, .is_in_path = true, .index = &word_index};
+static const MaskWords none = {.nwords = 0, .index = &no_index};
+
+extern int	LLVMFuzzerInitialize(int *argc, char ***argv);
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void) argc, (void) argv;
+	word_index = mask_index(words, 5);
+	no_index = mask_index(words, 0);
+	return 0;
+}
 
 static char *
 copy_of(const char *text, size_t len)
