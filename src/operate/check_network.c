@@ -98,7 +98,7 @@ typedef struct HbaLine
 	char	   *method;
 	char	   *file;
 	char	   *secret_option;	/* which of its options holds a password, or NULL */
-	char	   *error;
+	char	   *error;			/* it matches nothing */
 } HbaLine;
 
 /* In the order of the struct. */
@@ -124,6 +124,13 @@ static bool
 is_local(const HbaLine *line)
 {
 	return is(line->type, "local");
+}
+
+/* One that matches nothing (hostssl, without TLS) has an error, but is understood. */
+static bool
+is_wrong(const HbaLine *line)
+{
+	return line->error && line->method == NULL;
 }
 
 /* All that it matches comes from this machine. */
@@ -268,7 +275,7 @@ look_at_line(Findings *findings, List *lines, const HbaLine *line)
 {
 	bool		from_here = is_from_here(line);
 
-	if (is(line->method, "reject") || (is_local(line) ? !listens_on_sockets() : !from_here && !listens_elsewhere()))
+	if (line->error || is(line->method, "reject") || (is_local(line) ? !listens_on_sockets() : !from_here && !listens_elsewhere()))
 		return;
 	if (!is_covered(lines, line, false))
 		look_at_method(findings, line);
@@ -308,7 +315,7 @@ look_at_lines(Findings *findings)
 	{
 		const HbaLine *line = lfirst(cell);
 
-		if (line->error)
+		if (is_wrong(line))
 			check_found(findings, SEVERITY_INFO,
 						psprintf("line %s is wrong, so the server goes on with an older pg_hba.conf, which was not looked at", line->place),
 						"SELECT * FROM pg_hba_file_rules WHERE error IS NOT NULL; says what is wrong");

@@ -153,8 +153,14 @@ find_setting(const char *name)
 static char *
 mend_for_all(const Setting *setting)
 {
-	return psprintf("ALTER SYSTEM SET %s = '%s'; %s", setting->name, setting->better,
-					setting->needs_restart ? "and restart the server" : "SELECT pg_reload_conf();");
+	const char *then = setting->needs_restart ? "and restart the server" : "SELECT pg_reload_conf();";
+
+	/* Of an empty list ALTER SYSTEM makes a list of one empty name, and nobody gets in any more. */
+	if (setting->better[0] == '\0')
+		return psprintf("in postgresql.conf: %s = ''; ALTER SYSTEM RESET %s; %s", setting->name, setting->name, then);
+	if (GetConfigOptionFlags(setting->name, true) & GUC_DISALLOW_IN_AUTO_FILE)
+		return psprintf("in postgresql.conf: %s = '%s'; %s", setting->name, setting->better, then);
+	return psprintf("ALTER SYSTEM SET %s = '%s'; %s", setting->name, setting->better, then);
 }
 
 /* In the order of the enum. */
@@ -312,9 +318,10 @@ look_at_log_files(Findings *findings)
 		check_found(findings, SEVERITY_WARNING,
 					psprintf("log_directory \"%s\" is inside the data directory: every base backup takes the log along", directory),
 					"ALTER SYSTEM SET log_directory = '/var/log/postgresql'; SELECT pg_reload_conf();");
-	if (mode && (strtol(mode, NULL, 8) & S_IRWXO))
+	/* The number, and not as it is shown. */
+	if (mode && (strtol(mode, NULL, 10) & S_IRWXO))
 		check_found(findings, SEVERITY_WARNING,
-					psprintf("log_file_mode is %s: every user of the machine reads the log", mode),
+					psprintf("log_file_mode is %04lo: every user of the machine reads the log", strtol(mode, NULL, 10)),
 					"ALTER SYSTEM SET log_file_mode = '0600'; SELECT pg_reload_conf();");
 }
 

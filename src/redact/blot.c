@@ -12,31 +12,43 @@
 #include "redact/sip.h"
 #include "redact/view.h"
 
-#define SLOTS		8192		/* a power of two; more than twice MOST_HASHES */
-#define MOST_HASHES (3 * BLOT_MOST)
+#define SHORTEST_WORD 6
+#define MOST_WORDS	4			/* of a value */
+#define MOST_TEXTS	(BLOT_MOST * (2 + MOST_WORDS))	/* that are looked for: of each value so many at most */
+#define MOST_HASHES (BLOT_MOST * 12)	/* three a text, but of words that are so many, two at most */
+#define SLOTS		16384		/* a power of two, and more than that */
 #define GATES		65536
 #define MOST_RANGES 256
 #define MOST_WORK	((size_t) 1 << 28)	/* bytes looked at: a second, or so */
 
+/* What is looked for; the bare in one view only, where nothing else is. */
+typedef enum Sort
+{
+	AS_IT_IS,
+	BARE,						/* without the quotes that are in it */
+	NUM_SORTS
+} Sort;
+
 /* What a hash is of. */
 typedef enum Kind
 {
-	WHOLE,						/* a value of so many bytes */
+	WHOLE,						/* a text of so many bytes */
 	START,						/* the first BLOT_START of a longer one */
 	MIDDLING,					/* the first BLOT_BEGINNING of a longer one that is not long */
 	LONG,						/* the same of one longer than BLOT_LONG */
+	NUM_KINDS
 } Kind;
 
 /* What came in one age.  Lists say what is to be cleared. */
 typedef struct Age
 {
-	int			nvalues;
+	int			ntexts;
 	int			nused;
-	uint64_t	lengths;		/* of whole values; bit 0 is 1 */
-	unsigned	kinds;			/* bits, by Kind */
+	uint64_t	lengths[NUM_SORTS]; /* of whole texts; bit 0 is 1 */
+	unsigned	kinds[NUM_SORTS];	/* bits, by Kind */
 	uint64_t	gates[GATES / 64];
 	uint64_t	slots[SLOTS];	/* 0: free */
-	uint16_t	opened[BLOT_MOST];	/* a gate a value */
+	uint16_t	opened[MOST_TEXTS];	/* a gate a text */
 	uint16_t	used[MOST_HASHES];
 } Age;
 
@@ -54,9 +66,9 @@ _Static_assert(VIEW_AHEAD >= BLOT_LONG + 3, "a view shows a value, and dots behi
 /* ---- hashes and gates ---- */
 
 static uint64_t
-hash_of(const Blotter *blotter, Kind kind, const uint8_t *bytes, size_t len)
+hash_of(const Blotter *blotter, Sort sort, Kind kind, const uint8_t *bytes, size_t len)
 {
-	uint64_t	hash = sip_hash(&blotter->key, bytes, len) + (uint64_t) kind;
+	uint64_t	hash = sip_hash(&blotter->key, bytes, len) + (uint64_t) (sort * NUM_KINDS + kind);
 
 	return hash ? hash : 1;
 }
@@ -96,16 +108,30 @@ has(const Blotter *blotter, uint64_t hash)
 
 /* ---- remembering ---- */
 
+#define OF_WORD		1
+#define QUOTE		2
+
+static const uint8_t letters[256] = {
+	['0' ... '9'] = OF_WORD,
+	['A' ... 'Z'] = OF_WORD,
+	['a' ... 'z'] = OF_WORD,
+	['_'] = OF_WORD,
+	[0x80 ... 0xff] = OF_WORD,
+	['\''] = QUOTE,
+	['"'] = QUOTE,
+	['\\'] = QUOTE,
+};
+
 static void
 forget(Age *age)
 {
 	for (int i = 0; i < age->nused; i++)
 		age->slots[age->used[i]] = 0;
-	for (int i = 0; i < age->nvalues; i++)
+	for (int i = 0; i < age->ntexts; i++)
 		age->gates[age->opened[i] / 64] = 0;
-	age->nvalues = age->nused = 0;
-	age->lengths = 0;
-	age->kinds = 0;
+	age->ntexts = age->nused = 0;
+	memset(age->lengths, 0, sizeof(age->lengths));
+	memset(age->kinds, 0, sizeof(age->kinds));
 }
 
 void
@@ -127,22 +153,22 @@ blot_age(Blotter *blotter)
 bool
 blot_is_empty(const Blotter *blotter)
 {
-	return blotter->ages[0].nvalues == 0 && blotter->ages[1].nvalues == 0;
+	return blotter->ages[0].ntexts == 0 && blotter->ages[1].ntexts == 0;
 }
 
 /* False: it was there. */
 static bool
-insert(Blotter *blotter, Kind kind, const uint8_t *bytes, size_t len)
+insert(Blotter *blotter, Sort sort, Kind kind, const uint8_t *bytes, size_t len)
 {
 	Age		   *age = &blotter->ages[blotter->now];
-	uint64_t	hash = hash_of(blotter, kind, bytes, len);
+	uint64_t	hash = hash_of(blotter, sort, kind, bytes, len);
 	unsigned	slot = find_slot(age, hash);
 
 	if (age->slots[slot] == hash)
 		return false;
 	age->slots[slot] = hash;
 	age->used[age->nused++] = (uint16_t) slot;
-	age->kinds |= 1u << kind;
+	age->kinds[sort] |= 1u << kind;
 	return true;
 }
 
@@ -153,36 +179,93 @@ open_gate(Blotter *blotter, const uint8_t *bytes)
 	unsigned	gate = gate_of(blotter, bytes);
 
 	age->gates[gate / 64] |= (uint64_t) 1 << gate % 64;
-	age->opened[age->nvalues++] = (uint16_t) gate;
+	age->opened[age->ntexts++] = (uint16_t) gate;
 }
 
-/* So much of it as is hashed, as views show it. */
-static void
-remember(Blotter *blotter, const uint8_t *bytes, size_t len)
+/* Folded; of a long one, the beginning.  False: it was there. */
+static bool
+remember(Blotter *blotter, Sort sort, const uint8_t *bytes, size_t len)
 {
-	if (!(len > BLOT_LONG ? insert(blotter, LONG, bytes, BLOT_BEGINNING) : insert(blotter, WHOLE, bytes, len)))
-		return;
-	if (len <= BLOT_LONG)
-		blotter->ages[blotter->now].lengths |= (uint64_t) 1 << (len - 1);
-	if (len <= BLOT_LONG && len > BLOT_BEGINNING)
-		(void) insert(blotter, MIDDLING, bytes, BLOT_BEGINNING);
+	bool		is_long = len > BLOT_LONG;
+
+	if (!insert(blotter, sort, is_long ? LONG : WHOLE, bytes, is_long ? BLOT_BEGINNING : len))
+		return false;
+	if (!is_long)
+		blotter->ages[blotter->now].lengths[sort] |= (uint64_t) 1 << (len - 1);
+	if (!is_long && len > BLOT_BEGINNING)
+		(void) insert(blotter, sort, MIDDLING, bytes, BLOT_BEGINNING);
 	if (len > BLOT_START)
-		(void) insert(blotter, START, bytes, BLOT_START);
+		(void) insert(blotter, sort, START, bytes, BLOT_START);
 	open_gate(blotter, bytes);
+	return true;
+}
+
+/*
+ * Words are what the server's scanners take for one: they tell with which one
+ * something is wrong.  Those of an address or an object are anybody's.
+ */
+static size_t
+end_of_word(const uint8_t *bytes, size_t len, size_t at)
+{
+	while (at < len && letters[bytes[at]] == OF_WORD)
+		at++;
+	return at;
+}
+
+static void
+remember_words(Blotter *blotter, const uint8_t *bytes, size_t len)
+{
+	int			n = 0;
+
+	if (bytes[0] == '{' || memmem(bytes, len, "://", 3))
+		return;
+	for (size_t from = 0, end; from < len && n < MOST_WORDS; from = end + 1)
+	{
+		end = end_of_word(bytes, len, from);
+		if (end - from >= SHORTEST_WORD)
+		{
+			(void) remember(blotter, AS_IT_IS, bytes + from, end - from);
+			n++;
+		}
+	}
+}
+
+/* Quoted several times over, of the quotes in it there may be any number. */
+static void
+remember_bare(Blotter *blotter, const char *value, size_t len)
+{
+	uint8_t		bare[BLOT_LONG + 1];
+	size_t		n = 0;
+
+	for (size_t at = 0; at < len && n < sizeof(bare); at++)
+		if (letters[(uint8_t) value[at]] != QUOTE)
+			bare[n++] = view_fold((uint8_t) value[at]);
+	if (n >= SHORTEST_WORD)
+		(void) remember(blotter, BARE, bare, n);
+	explicit_bzero(bare, sizeof(bare));
 }
 
 void
 blot_remember(Blotter *blotter, const char *value, size_t len)
 {
 	uint8_t		folded[BLOT_LONG];
+	unsigned	some = 0;
+	unsigned	all = OF_WORD;
 
 	if (len < BLOT_SHORTEST)
 		return;
-	if (blotter->ages[blotter->now].nvalues == BLOT_MOST)
+	if (blotter->ages[blotter->now].ntexts > MOST_TEXTS - MOST_WORDS - 2)
 		blot_age(blotter);
 	for (size_t i = 0; i < len && i < sizeof(folded); i++)
+	{
 		folded[i] = view_fold((uint8_t) value[i]);
-	remember(blotter, folded, len);
+		some |= letters[(uint8_t) value[i]];
+		all &= letters[(uint8_t) value[i]];
+	}
+	if (remember(blotter, AS_IT_IS, folded, len) && len <= BLOT_LONG && !(all & OF_WORD))
+		remember_words(blotter, folded, len);
+	if (some & QUOTE)
+		remember_bare(blotter, value, len);
 	explicit_bzero(folded, sizeof(folded));
 }
 
@@ -200,8 +283,8 @@ typedef struct Search
 	const Blotter *blotter;
 	char	   *text;
 	size_t		len;
-	uint64_t	lengths;
-	unsigned	kinds;
+	uint64_t	lengths[NUM_SORTS];
+	unsigned	kinds[NUM_SORTS];
 	size_t		work;
 	bool		found;
 	int			nranges;
@@ -239,26 +322,39 @@ note(Search *search, size_t from, size_t upto)
 
 /* ---- looking ---- */
 
-static bool
-is_known(Search *search, Kind kind, const uint8_t *bytes, size_t len)
+/* One view, and what is looked for there. */
+typedef struct Look
 {
+	Search	   *search;
+	Sort		sort;
+	uint64_t	lengths;
+	View		view;
+} Look;
+
+static bool
+is_known(const Look *look, Kind kind, const uint8_t *bytes, size_t len)
+{
+	Search	   *search = look->search;
+
+	if (!(search->kinds[look->sort] >> kind & 1))
+		return false;
 	search->work += len;
-	return (search->kinds >> kind & 1) && has(search->blotter, hash_of(search->blotter, kind, bytes, len));
+	return has(search->blotter, hash_of(search->blotter, look->sort, kind, bytes, len));
 }
 
 /* How long the longest value is that stands there whole; 0: none does. */
 static size_t
-find_whole(Search *search, const uint8_t *bytes, size_t len, uint64_t lengths)
+find_whole(const Look *look, const uint8_t *bytes, size_t len)
 {
 	size_t		longest = 0;
 
-	for (; lengths; lengths &= lengths - 1)
+	for (uint64_t lengths = look->lengths; lengths; lengths &= lengths - 1)
 	{
 		size_t		length = (size_t) __builtin_ctzll(lengths) + 1;
 
 		if (length > len)
 			break;
-		if (is_known(search, WHOLE, bytes, length))
+		if (is_known(look, WHOLE, bytes, length))
 			longest = length;
 	}
 	return longest;
@@ -276,30 +372,32 @@ find_cut(const uint8_t *bytes, size_t len)
 }
 
 static void
-look(Search *search, const View *view, size_t at, uint64_t lengths)
+look_at(const Look *look, size_t at)
 {
+	const View *view = &look->view;
+	Search	   *search = look->search;
 	const uint8_t *bytes = view->bytes + at;
 	size_t		len = view->n - at;
-	size_t		whole = find_whole(search, bytes, len, lengths);
+	size_t		whole = find_whole(look, bytes, len);
 	size_t		cut;
 
-	if (len >= BLOT_BEGINNING && is_known(search, LONG, bytes, BLOT_BEGINNING))
+	if (len >= BLOT_BEGINNING && is_known(look, LONG, bytes, BLOT_BEGINNING))
 		note(search, view->from[at], search->len);
 	else if (whole > 0)
 		note(search, view->from[at], view->upto[at + whole - 1]);
-	else if (len >= BLOT_BEGINNING && is_known(search, MIDDLING, bytes, BLOT_BEGINNING))
+	else if (len >= BLOT_BEGINNING && is_known(look, MIDDLING, bytes, BLOT_BEGINNING))
 		note(search, view->from[at], search->len);
-	else if (len >= BLOT_START && is_known(search, START, bytes, BLOT_START) && (cut = find_cut(bytes, len)) > 0)
+	else if (len >= BLOT_START && is_known(look, START, bytes, BLOT_START) && (cut = find_cut(bytes, len)) > 0)
 		note(search, view->from[at], view->upto[at + cut - 1]);
 }
 
 static void
-scan(Search *search, View *view, uint64_t lengths)
+scan(Look *look)
 {
-	const Age  *ages = search->blotter->ages;
+	View	   *view = &look->view;
+	const Blotter *blotter = look->search->blotter;
 	size_t		done = 0;
 
-	view->n = 0;
 	do
 	{
 		size_t		end;
@@ -308,38 +406,44 @@ scan(Search *search, View *view, uint64_t lengths)
 		end = view_has_ended(view) ? view->n : view->n - VIEW_AHEAD;
 		for (done = 0; done < end && done + BLOT_SHORTEST <= view->n; done++)
 		{
-			unsigned	gate = gate_of(search->blotter, view->bytes + done);
+			unsigned	gate = gate_of(blotter, view->bytes + done);
 
-			if (is_open(&ages[0], gate) || is_open(&ages[1], gate))
-				look(search, view, done, lengths);
+			if (is_open(&blotter->ages[0], gate) || is_open(&blotter->ages[1], gate))
+				look_at(look, done);
 		}
-		search->work += end;
-	} while (!view_has_ended(view) && search->work < MOST_WORK);
+		look->search->work += end;
+	} while (!view_has_ended(view) && look->search->work < MOST_WORK);
 }
 
 static void
 scan_all(Search *search, ViewWay way, int escapes)
 {
-	View		view;
+	Sort		sort = way == VIEW_BARE ? BARE : AS_IT_IS;
+	Look		look;
 
-	view_begin(&view, way, escapes, search->text, 0, search->len);
-	scan(search, &view, search->lengths);
+	look.search = search;
+	look.sort = sort;
+	look.lengths = search->lengths[sort];
+	view_begin(&look.view, way, escapes, search->text, 0, search->len);
+	scan(&look);
 }
 
 /* Nobody knows with which of its digits something begins. */
 static void
 scan_runs(Search *search, ViewWay way, size_t alignments)
 {
-	uint64_t	lengths = search->lengths & ~(uint64_t) 0 << (BLOT_SHORTEST_BLIND - 1);
 	size_t		from;
 	size_t		end = 0;
-	View		view;
+	Look		look;
 
+	look.search = search;
+	look.sort = AS_IT_IS;
+	look.lengths = search->lengths[AS_IT_IS] & ~(uint64_t) 0 << (BLOT_SHORTEST_BLIND - 1);
 	while (view_find_run(way, search->text, search->len, &from, &end) && search->work < MOST_WORK)
 		for (size_t i = 0; i < alignments; i++)
 		{
-			view_begin(&view, way, 0, search->text, from + i, end);
-			scan(search, &view, lengths);
+			view_begin(&look.view, way, 0, search->text, from + i, end);
+			scan(&look);
 		}
 }
 
@@ -351,11 +455,32 @@ search_all(Search *search)
 	for (int escapes = 0; escapes <= VIEW_ALL_ESCAPES; escapes++)
 		if ((escapes & ~present) == 0)
 			scan_all(search, VIEW_ESCAPES, escapes);
+	if (present && search->kinds[BARE])
+		scan_all(search, VIEW_BARE, 0);
 	if (memchr(search->text, '%', search->len))
 		scan_all(search, VIEW_PERCENT, 0);
 	scan_runs(search, VIEW_HEX, 2);
 	scan_runs(search, VIEW_BASE64, 4);
 	scan_runs(search, VIEW_NUMBERS, 1);
+}
+
+/* What is looked for is what came in either age. */
+static void
+begin_search(Search *search, const Blotter *blotter, char *text, size_t len)
+{
+	const Age  *ages = blotter->ages;
+
+	search->blotter = blotter;
+	search->text = text;
+	search->len = len;
+	search->work = 0;
+	search->found = false;
+	search->nranges = 0;
+	for (int sort = 0; sort < NUM_SORTS; sort++)
+	{
+		search->lengths[sort] = ages[0].lengths[sort] | ages[1].lengths[sort];
+		search->kinds[sort] = ages[0].kinds[sort] | ages[1].kinds[sort];
+	}
 }
 
 bool
@@ -365,14 +490,7 @@ blot_text(const Blotter *blotter, char *text, size_t len)
 
 	if (blot_is_empty(blotter))
 		return false;
-	search.blotter = blotter;
-	search.text = text;
-	search.len = len;
-	search.lengths = blotter->ages[0].lengths | blotter->ages[1].lengths;
-	search.kinds = blotter->ages[0].kinds | blotter->ages[1].kinds;
-	search.work = 0;
-	search.found = false;
-	search.nranges = 0;
+	begin_search(&search, blotter, text, len);
 	search_all(&search);
 	if (search.work >= MOST_WORK)
 		note(&search, 0, len);

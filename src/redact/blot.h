@@ -39,7 +39,7 @@
 typedef struct Blotter Blotter;
 
 /* Of a Blotter: the caller has the memory, aligned for a uint64_t and zeroed. */
-#define BLOT_SIZE			(192 * 1024)
+#define BLOT_SIZE			(352 * 1024)
 
 /* The key is random.  Another one forgets what was remembered. */
 extern void blot_init(Blotter *blotter, const uint8_t key[BLOT_KEY_LEN]);

@@ -132,7 +132,7 @@ cover_doubts(Cover *cover, const Token *before, const Token *token)
 		&& !(token->kind == TOKEN_NAME && is_odd_name(text + token->from, token->to - token->from))
 		&& !(token->kind == TOKEN_SIGN && is_odd_sign(text[token->from])))
 		return false;
-	if (token_is_literal(before) && before->to == token->from)
+	if (has_delimiters(before) && before->to == token->from)
 		token = before;			/* that one should have gone on */
 	cover->is_doubt_in_quotes = has_delimiters(token) || token_is_comment(token);
 	cover->doubt = cover->is_doubt_in_quotes ? token->inner_from : token->from;

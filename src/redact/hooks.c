@@ -11,12 +11,14 @@
 #include "commands/extension.h"
 #include "executor/executor.h"
 #include "nodes/memnodes.h"
+#include "optimizer/planner.h"
 #include "parser/analyze.h"
-#include "tcop/tcopprot.h"
+#include "tcop/pquery.h"
 #include "tcop/utility.h"
 #include "utils/memutils.h"
 
 #include "base/compat.h"
+#include "redact/given.h"
 #include "redact/hooks.h"
 #include "redact/literals.h"
 #include "redact/statement.h"
@@ -27,7 +29,14 @@
 
 static post_parse_analyze_hook_type next_analyze = NULL;
 static ProcessUtility_hook_type next_utility = NULL;
+static planner_hook_type next_planner = NULL;
 static ExecutorStart_hook_type next_start = NULL;
+
+/* The text within a function that was masked last: it is planned and run under this very text, if it was made for one time. */
+static const char *masked_within = NULL;
+
+/* A session that has never named a secret is not asked about at every start. */
+static bool has_named = false;
 
 /* ---- which, and what of it ---- */
 
@@ -43,7 +52,7 @@ judge_part(const char *text, int location, int length)
 }
 
 /* NULL: there is nothing to mask in it. */
-static char *
+static const char *
 mask_copy(const char *text, MaskJudgement judgement)
 {
 	Size		len = strlen(text);
@@ -54,6 +63,17 @@ mask_copy(const char *text, MaskJudgement judgement)
 		return masked;
 	pfree(masked);
 	return NULL;
+}
+
+/* The same; what the client sent may be one text with very many statements, and is masked once. */
+static const char *
+find_masked(const char *text, MaskJudgement judgement)
+{
+	if (!statement_is(text))
+		return mask_copy(text, judgement);
+	if (!statement_is_masked())
+		return NULL;
+	return statement_masked() ? statement_masked() : mask_copy(text, judgement);
 }
 
 /*
@@ -81,17 +101,18 @@ analyze_next(ParseState *pstate, Query *query, JumbleState *jstate)
 
 /* Who comes next sees the masked text, and no number by which statistics would keep it. */
 static void
-analyze_masked(ParseState *pstate, Query *query, JumbleState *jstate, char *masked)
+analyze_masked(ParseState *pstate, Query *query, JumbleState *jstate, const char *masked)
 {
 	const char *text = pstate->p_sourcetext;
 
 	mask_plans(text, masked);
+	if (!statement_is(text))
+		masked_within = text;
 	query->queryId = 0;
 	pstate->p_sourcetext = masked;
 	analyze_next(pstate, query, jstate);
 	pstate->p_sourcetext = text;
 	query->queryId = 0;
-	pfree(masked);
 }
 
 static MaskJudgement
@@ -112,14 +133,16 @@ redact_query(ParseState *pstate, Query *query, JumbleState *jstate)
 {
 	const char *text = pstate->p_sourcetext;
 	MaskJudgement judgement = judge_query(text, query);
-	char	   *masked = NULL;
+	const char *masked = NULL;
 
 	if (judgement != MASK_NOTHING)
 	{
-		if (statement_is(text))
+		masked = find_masked(text, judgement);
+		if (masked && statement_is(text))
 			statement_report();
-		masked = mask_copy(text, judgement);
 	}
+	if (judgement == MASK_ALL)
+		has_named = true;
 	if (masked)
 		analyze_masked(pstate, query, jstate, masked);
 	else
@@ -143,6 +166,15 @@ on_analyze(ParseState *pstate, Query *query, JumbleState *jstate)
 	}
 }
 
+/* ---- what is bound ---- */
+
+static void
+remember_given(const char *text, ParamListInfo params)
+{
+	if (has_named && text && params && params->numParams > 0 && words_judge(text, strlen(text)) == MASK_ALL)
+		given_remember_params(text, params);
+}
+
 /* ---- utility statements ---- */
 
 /* What they and other extensions keep of it: views, prepared statements, cursors, statistics. */
@@ -150,14 +182,14 @@ static const char *
 presentable(PlannedStmt *statement, const char *text)
 {
 	MaskJudgement judgement;
-	char	   *masked;
+	const char *masked;
 
 	if (text == NULL || !words_count() || creating_extension)
 		return text;
 	judgement = statement_is(text) ? statement_hide() : judge_part(text, statement->stmt_location, statement->stmt_len);
 	if (judgement == MASK_NOTHING)
 		return text;
-	masked = mask_copy(text, judgement);
+	masked = find_masked(text, judgement);
 	return masked ? masked : text;
 }
 
@@ -167,20 +199,52 @@ on_utility(PlannedStmt *statement, const char *text, bool read_only_tree, Proces
 {
 	ProcessUtility_hook_type run = next_utility ? next_utility : standard_ProcessUtility;
 
+	remember_given(text, params);
 	run(statement, presentable(statement, text), read_only_tree, context, params, environment, dest, completion);
 }
 
-/* ---- execution ---- */
+/* ---- planning and execution ---- */
+
+/* For other extensions that look on; nobody keeps it for longer than the plan takes. */
+static PlannedStmt *
+on_plan(Query *query, const char *text, int options, ParamListInfo params)
+{
+	const char *masked = NULL;
+
+	if (text && words_count())
+	{
+		if (statement_is(text))
+			masked = statement_is_masked() ? statement_masked() : NULL;
+		else if (text == masked_within)
+			masked = mask_copy(text, judge_part(text, query->stmt_location, query->stmt_len));
+	}
+	return (next_planner ? next_planner : standard_planner) (query, masked ? masked : text, options, params);
+}
 
 /*
- * For who shows what runs: other extensions, and parallel workers, which a
- * statement that stands beside one of ours in the same message may have.
+ * What came by a message that is its own text is through when the message is, and
+ * so may have the masked one.  Parallel workers show it too, of a statement that
+ * stands beside one of ours.  What was prepared has been masked in its plan.
  */
+static bool
+is_of_message(const QueryDesc *query)
+{
+	return ActivePortal && ActivePortal->cplan == NULL && ActivePortal->sourceText == query->sourceText
+		&& statement_is(query->sourceText);
+}
+
 static void
 on_start(QueryDesc *query, int flags)
 {
-	if (statement_is(query->sourceText) && query->sourceText != debug_query_string)
-		query->sourceText = pstrdup(debug_query_string);
+	const char *masked = NULL;
+
+	if (is_of_message(query))
+		masked = statement_is_masked() ? statement_masked() : NULL;
+	else if (query->sourceText && query->sourceText == masked_within)
+		masked = mask_copy(query->sourceText, judge_part(query->sourceText, query->plannedstmt->stmt_location, query->plannedstmt->stmt_len));
+	remember_given(query->sourceText, query->params);
+	if (masked)
+		query->sourceText = masked;
 	if (next_start)
 		next_start(query, flags);
 	else
@@ -204,6 +268,8 @@ hooks_init(void)
 	post_parse_analyze_hook = on_analyze;
 	next_utility = ProcessUtility_hook;
 	ProcessUtility_hook = on_utility;
+	next_planner = planner_hook;
+	planner_hook = on_plan;
 	next_start = ExecutorStart_hook;
 	ExecutorStart_hook = on_start;
 	RegisterXactCallback(on_transaction_end, NULL);

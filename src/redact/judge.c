@@ -270,6 +270,7 @@ try_schema(Search *search, Finding finding)
 {
 	size_t		at = finding.end;
 	size_t		end;
+	const char *dollar;
 
 	finding.schema = finding.name;
 	if (!skip_gap(search, &at))
@@ -280,7 +281,10 @@ try_schema(Search *search, Finding finding)
 	if (!skip_gap(search, &at))
 		return cannot_tell(search);
 	end = run_end(search, at);
-	return end > at && try_run(search, at, end, finding);
+	if (end > at && try_run(search, at, end, finding))
+		return true;
+	dollar = memchr(search->text + at, '$', end - at);	/* of the quote around all of it */
+	return dollar && try_run(search, at, (size_t) (dollar - search->text), finding);
 }
 
 /* Of what may be a word, by its first byte and its length. */
@@ -306,14 +310,15 @@ try_odd_run(Search *search, size_t from, size_t to)
 {
 	const char *text = search->text;
 	bool		is_escaped = from > 0 && text[from - 1] == '\\';
-	bool		is_number = true;	/* all before it */
+	size_t		number = byte_is(text[from], BYTE_DIGIT) ? token_next(text, search->len, from).to : from;
+	bool		is_delimited = false;	/* since a dollar there were digits only */
 
 	for (size_t at = from; at < to; at++)
 	{
-		bool		may_begin = is_number || text[at - 1] == '$' || (is_escaped && at - from <= LONGEST_ESCAPE);
+		bool		may_begin = at == from || at == number || is_delimited || (is_escaped && at - from <= LONGEST_ESCAPE);
 		const char *dollar;
 
-		is_number &= byte_is(text[at], BYTE_DIGIT);
+		is_delimited = text[at] == '$' || (is_delimited && byte_is(text[at], BYTE_DIGIT));
 		if (!may_begin || !byte_is(text[at], BYTE_LETTER))
 			continue;
 		dollar = memchr(text + at, '$', to - at < MOST_NAME ? to - at : MOST_NAME);

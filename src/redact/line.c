@@ -11,6 +11,8 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
+#include "tcop/pquery.h"
 #include "utils/elog.h"
 
 #include "redact/line.h"
@@ -179,24 +181,45 @@ quotes_input(const ErrorData *line)
 	int			category = ERRCODE_TO_CATEGORY(line->sqlerrcode);
 
 	return category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION
+		|| category == ERRCODE_TO_CATEGORY(ERRCODE_WITH_CHECK_OPTION_VIOLATION)
 		|| line->sqlerrcode == ERRCODE_SYNTAX_ERROR;
+}
+
+/* What it takes for a name may be a value whose quotes are the wrong ones. */
+static bool
+quotes_name(const ErrorData *line)
+{
+	switch (line->sqlerrcode)
+	{
+		case ERRCODE_UNDEFINED_COLUMN:
+		case ERRCODE_UNDEFINED_TABLE:
+		case ERRCODE_UNDEFINED_OBJECT:
+		case ERRCODE_UNDEFINED_FUNCTION:
+		case ERRCODE_UNDEFINED_SCHEMA:
+		case ERRCODE_NAME_TOO_LONG:
+			return true;
+		default:
+			return false;
+	}
 }
 
 static void
 cover_message(ErrorData *line, bool names, bool belongs)
 {
-	char	   *statement = belongs || names ? find_statement(line) : NULL;
+	char	   *statement = belongs ? find_statement(line) : NULL;
 
 	if (statement)
 		cover_sql(statement, MASK_ALL);
-	else if (names && begins(line->message, "AUDIT: "))
+	else if (belongs && begins(line->message, "AUDIT: "))
 		cover_audited(line->message);
-	else if (names && is_plan_as_text(line->message))
+	else if (belongs && is_plan_as_text(line->message))
 		cover_sql(line->message, MASK_ALL);
-	else if (names)
+	else if (names || (belongs && begins(line->message, "duration: ")))
 		cover_quoted(line->message, "'$");
 	else if (belongs && quotes_input(line))
 		cover_quoted(line->message, "'\"");
+	else if (belongs && quotes_name(line))
+		cover_quoted(line->message, "\"");
 }
 
 static void
@@ -215,11 +238,22 @@ cover_detail(ErrorData *line, char *detail, bool belongs)
 		cover_sql(detail, words_judge(detail, strlen(detail)));
 	else if (names_secret(detail))
 		cover_quoted(detail, "'$");
-	else if (belongs)
+	else if (belongs && strstr(detail, "$1 = "))
 	{
 		params = statement_params();
 		(void) mask_params(detail, strlen(detail), &params);
 	}
+	else if (belongs)
+		cover_quoted(detail, "'\"");
+}
+
+static void
+cover_hint(ErrorData *line, char *hint, bool belongs)
+{
+	if (names_secret(hint))
+		cover_quoted(hint, "'$");
+	else if (belongs && (quotes_input(line) || quotes_name(line)))
+		cover_quoted(hint, "'\"");
 }
 
 static void
@@ -243,23 +277,45 @@ cover_passwords(char *text)
 		cover_sql(text, MASK_PASSWORDS);
 }
 
+/*
+ * Where there is no statement, as in the call of a function by the protocol, or
+ * when a transaction ends, there is no telling what was given.
+ */
+static bool
+may_belong(const ErrorData *line)
+{
+	return statement_length() == 0 && MyBackendType == B_BACKEND && quotes_input(line);
+}
+
+/* FETCH names a cursor, and no more. */
+static bool
+runs_secretly(void)
+{
+	return ActivePortal && names_secret(ActivePortal->sourceText);
+}
+
+static bool
+belongs_to_one(const ErrorData *line, MaskJudgement statement)
+{
+	return statement == MASK_ALL || names_secret(line->message) || names_secret(line->internalquery)
+		|| (begins(line->detail, "prepare: ") && names_secret(line->detail))
+		|| runs_secretly() || may_belong(line);
+}
+
 static void
 cover_texts(ErrorData *line)
 {
 	bool		is_ours = line->hide_stmt && line->hide_ctx && line->elevel >= ERROR;
 	MaskJudgement statement = statement_hide();
-	bool		names = names_secret(line->message);
-	bool		belongs = (statement == MASK_ALL || names || (begins(line->detail, "prepare: ") && names_secret(line->detail))
-						   || names_secret(line->internalquery)) && !is_ours;
+	bool		belongs = !is_ours && belongs_to_one(line, statement);
 	char	   *const texts[] = {line->message, line->detail, line->detail_log, line->hint, line->context, line->internalquery};
 
 	if (line->message)
-		cover_message(line, names, belongs);
+		cover_message(line, names_secret(line->message), belongs);
 	cover_detail(line, line->detail, belongs);
 	cover_detail(line, line->detail_log, belongs);
+	cover_hint(line, line->hint, belongs);
 	cover_context(line, line->context, belongs);
-	if (names_secret(line->hint))
-		cover_quoted(line->hint, "'$");
 	if (belongs)
 		cover_sql(line->internalquery, MASK_ALL);
 	for (int i = 0; i < lengthof(texts); i++)

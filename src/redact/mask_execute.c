@@ -5,6 +5,7 @@
 
 #include "redact/mask.h"
 #include "redact/token.h"
+#include "redact/uescape.h"
 
 #define NAME_LEN	64			/* with the byte that ends it */
 
@@ -54,24 +55,64 @@ cut(const char *name, size_t len)
 	return len;
 }
 
+static UescapeName
+read_quoted(const Token *token, const char *text)
+{
+	UescapeName read = {.is_valid = true};
+
+	for (size_t at = token->inner_from; at < token->inner_to && read.len < NAME_LEN; at++)
+	{
+		read.bytes[read.len++] = text[at];
+		at += text[at] == '"' ? 1 : 0;
+	}
+	return read;
+}
+
+static UescapeName
+read_plain(const Token *token, const char *text)
+{
+	UescapeName read = {.is_valid = true};
+
+	for (size_t at = token->from; at < token->to && read.len < NAME_LEN; at++)
+		read.bytes[read.len++] = byte_to_lower(text[at]);
+	return read;
+}
+
+/* U&"...", and UESCAPE 'c' where there is such. */
+static UescapeName
+read_unicode(Reader *reader)
+{
+	Token		name = reader->token;
+	char		escape = '\\';
+
+	step(reader);
+	if (is_word(reader, "uescape"))
+	{
+		step(reader);
+		if (token_is_literal(&reader->token) && reader->token.inner_from < reader->token.inner_to)
+			escape = reader->text[reader->token.inner_from];
+	}
+	return uescape_decode(reader->text + name.inner_from, name.inner_to - name.inner_from, escape);
+}
+
 /* One byte more than there is room for tells where it is to be cut. */
 static bool
-read_name(const Reader *reader, char name[NAME_LEN])
+read_name(Reader *reader, char name[NAME_LEN])
 {
 	const Token *token = &reader->token;
-	bool		is_quoted = token->kind == TOKEN_QUOTED_NAME;
-	char		read[NAME_LEN];
-	size_t		n = 0;
+	UescapeName read;
+	size_t		n;
 
-	if (token->kind != TOKEN_NAME && !is_quoted)
+	if (token->kind != TOKEN_NAME && token->kind != TOKEN_QUOTED_NAME)
 		return false;
-	for (size_t at = token->inner_from; at < token->inner_to && n < NAME_LEN; at++)
-	{
-		read[n++] = is_quoted ? reader->text[at] : byte_to_lower(reader->text[at]);
-		at += is_quoted && reader->text[at] == '"' ? 1 : 0;
-	}
-	n = cut(read, n);
-	memcpy(name, read, n);
+	if (token->kind == TOKEN_NAME)
+		read = read_plain(token, reader->text);
+	else if (reader->text[token->from] == '"')
+		read = read_quoted(token, reader->text);
+	else
+		read = read_unicode(reader);
+	n = cut(read.bytes, read.len);
+	memcpy(name, read.bytes, n);
 	name[n] = '\0';
 	return true;
 }

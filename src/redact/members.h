@@ -11,9 +11,9 @@
 #define MEMBERS_MOST_TEXT	(64 * 1024)	/* bytes that are looked at */
 
 /*
- * Where the value is a JSON object: its strings, at whatever depth, that stand under a name like
- * password, token, key, uri are remembered too.  Who writes less than JSON, or
- * more, gets what can be found by its quotes.
+ * Of a JSON object the strings, at whatever depth, that stand under a name like
+ * password, token, key or uri; and the password of an address, in such a string or
+ * where the value is one.  In what is not quite JSON strings are found by their quotes.
  */
 extern void members_remember(Blotter *blotter, const char *value, size_t len);
 

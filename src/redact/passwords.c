@@ -217,15 +217,27 @@ is_password(const Token *token, const char *text)
 
 static void cover_code(Cover *cover, size_t from, size_t end, int nbodies);
 
-/* Comments may lie in comments: to cover a part would move their ends. */
+/*
+ * Comments may lie in comments, and to cover a part would move their ends: so all
+ * of it is covered but for the word, and a quote behind it.
+ */
 static void
 cover_comment(Cover *cover, const Token *token)
 {
 	Cover		look = {.text = cover->text, .len = cover->len, .is_look = true, .first = NO_PLACE};
+	size_t		at = token->inner_from;
+	size_t		name = at;
 
-	cover_within(&look, token->inner_from, token->inner_to);
-	if (look.first != NO_PLACE)
-		cover_value(cover, token->inner_from, token->inner_to);
+	while (look.first == NO_PLACE && (at = next_name(cover->text, token->inner_to, at, &name)) < token->inner_to)
+		if (is_word(cover->text, name, at, "password"))
+			at = cover_quoted(&look, token->inner_to, at);
+	if (look.first == NO_PLACE)
+		return;
+	cover_range(cover, token->inner_from, name);
+	for (at = name + strlen("password"); at < look.first - 1; at++)
+		cover_byte(cover, at, ' ');
+	cover_byte(cover, at, '\'');
+	cover_value(cover, look.first, token->inner_to);
 }
 
 static void
@@ -241,9 +253,9 @@ visit(Cover *cover, const Token *back, const Token *token, int nbodies)
 		cover_value(cover, setting, to);
 	else if (token->kind == TOKEN_DOLLAR && nbodies < MOST_BODIES)
 		cover_code(cover, from, to, nbodies + 1);
-	else if (token_is_comment(token))
+	else if (token->kind == TOKEN_BLOCK_COMMENT && token->is_terminated)
 		cover_comment(cover, token);
-	else if (token_is_literal(token) || token->kind == TOKEN_QUOTED_NAME)
+	else if (token_is_literal(token) || token_is_comment(token) || token->kind == TOKEN_QUOTED_NAME)
 		cover_within(cover, from, to);
 }
 

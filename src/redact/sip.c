@@ -40,7 +40,6 @@ take_in(uint64_t v[4], uint64_t word)
 {
 	v[3] ^= word;
 	mix(v);
-	mix(v);
 	v[0] ^= word;
 }
 
@@ -63,7 +62,7 @@ sip_hash(const SipKey *key, const uint8_t *bytes, size_t len)
 		take_in(v, read_word(bytes + at, 8));
 	take_in(v, read_word(bytes + at, len - at) | (uint64_t) len << 56);
 	v[2] ^= 0xff;
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 3; i++)
 		mix(v);
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }

@@ -1,5 +1,5 @@
 /*
- * redact/sip.h: SipHash-2-4, a keyed hash of few bytes.  Plain C.
+ * redact/sip.h: SipHash-1-3, a keyed hash of few bytes.  Plain C.
  *
  * Without the key it tells nothing; with it, nothing but whether a guess is right.
  */

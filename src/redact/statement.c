@@ -5,6 +5,7 @@
 
 #include "access/xact.h"
 #include "commands/prepare.h"
+#include "mb/pg_wchar.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
 
@@ -12,9 +13,9 @@
 #include "redact/values.h"
 #include "redact/words.h"
 
-/* What is longer is not copied for the log. */
+/* What is longer is not shown in logs, nor kept for longer than it has to be. */
 #define LONGEST_SHOWN	(1024 * 1024)
-#define TOO_LONG		"/* a statement that takes secrets, too long to be masked here */"
+#define TOO_LONG		"/* a statement that takes secrets, too long to be shown */"
 
 /* A text longer than this is judged once, and not for each statement in it. */
 #define LONG_TEXT		(64 * 1024)
@@ -33,6 +34,7 @@ static struct
 	TimestampTz since;
 	Size		len;
 	MaskJudgement judgement;
+	bool		is_masked;		/* the copy is not as the text is */
 }			known;
 
 static bool
@@ -85,6 +87,12 @@ judge(const char *text)
 		return MASK_NOTHING;
 	if (is_known(text) && known.len > LONG_TEXT)
 		return known.judgement;
+	if (copy_size > LONGEST_SHOWN)
+	{
+		free(copy);
+		copy = NULL;
+		copy_size = 0;
+	}
 	len = strlen(text);
 	known.text = text;
 	known.since = GetCurrentStatementStartTimestamp();
@@ -103,26 +111,22 @@ has_room(Size size)
 	if (size <= copy_size)
 		return true;
 	free(copy);
-	copy_size = 0;
 	copy = malloc(size);
-	if (copy)
-		copy_size = size;
+	copy_size = copy ? size : 0;
 	return copy != NULL;
 }
 
+/* Without memory for it the text counts as masked, and nothing of it is shown. */
 static void
 show(const char *text, MaskJudgement judgement)
 {
-	Size		len = strlen(text);
-
-	if (len > LONGEST_SHOWN || !has_room(len + 1))
+	known.is_masked = true;
+	if (has_room(known.len + 1))
 	{
-		debug_query_string = TOO_LONG;
-		return;
+		memcpy(copy, text, known.len + 1);
+		known.is_masked = words_mask(copy, known.len, judgement);
 	}
-	memcpy(copy, text, len + 1);
-	(void) words_mask(copy, len, judgement);
-	debug_query_string = copy;
+	debug_query_string = copy && known.len <= LONGEST_SHOWN ? copy : TOO_LONG;
 }
 
 MaskJudgement
@@ -149,10 +153,22 @@ statement_hide_all(void)
 	if (text == NULL || known.judgement == MASK_ALL)
 		return;
 	known.judgement = MASK_ALL;
-	if (is_shown())
-		(void) words_mask(copy, strlen(copy), MASK_ALL);
-	else
+	if (!is_shown())
 		show(text, MASK_ALL);
+	else if (copy && words_mask(copy, known.len, MASK_ALL))
+		known.is_masked = true;
+}
+
+bool
+statement_is_masked(void)
+{
+	return is_shown() && known.is_masked;
+}
+
+const char *
+statement_masked(void)
+{
+	return copy;
 }
 
 bool
@@ -196,17 +212,32 @@ statement_report(void)
 		pgstat_report_activity(STATE_RUNNING, debug_query_string);
 }
 
+/*
+ * Whoever was refused without a line in the log has not been judged, and of a long
+ * text only the beginning is left: then nothing of it is shown.
+ */
 void
 statement_report_failed(void)
 {
-	char		text[16 * 1024];
+	Size		size = (Size) pgstat_track_activity_query_size;
+	bool		was_judged = known.text && known.since == GetCurrentStatementStartTimestamp();
+	char	   *text;
 	Size		len;
 
-	if (MyBEEntry == NULL || MyBEEntry->st_state != STATE_RUNNING)
+	if (MyBEEntry == NULL || MyBEEntry->st_state != STATE_RUNNING || was_judged)
 		return;
-	strlcpy(text, MyBEEntry->st_activity_raw, Min(sizeof(text), (Size) pgstat_track_activity_query_size));
+	text = palloc_extended(size, MCXT_ALLOC_NO_OOM);
+	if (text == NULL)
+	{
+		pgstat_report_activity(STATE_RUNNING, "");
+		return;
+	}
+	strlcpy(text, MyBEEntry->st_activity_raw, size);
 	len = strlen(text);
-	if (words_mask(text, len, words_judge(text, len)))
+	if (len + MAX_MULTIBYTE_CHAR_LEN >= size)
+		pgstat_report_activity(STATE_RUNNING, "");
+	else if (words_mask(text, len, words_judge(text, len)))
 		pgstat_report_activity(STATE_RUNNING, text);
-	explicit_bzero(text, sizeof(text));
+	explicit_bzero(text, len);
+	pfree(text);
 }

@@ -25,6 +25,13 @@ extern void statement_hide_all(void);
 /* Its parameters that are names; after statement_hide(). */
 extern MaskParams statement_params(void);
 
+/*
+ * Whether there was anything to mask in it; and the masked text, as long as it,
+ * which is there until the statement has ended.  NULL: there was no memory for it.
+ */
+extern bool statement_is_masked(void);
+extern const char *statement_masked(void);
+
 /* Covers values that have passed, in what is about to be logged of it.  False: that cannot be, so nothing of it is to be shown. */
 extern bool statement_cover_values(void);
 

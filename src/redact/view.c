@@ -32,6 +32,14 @@ see_plain(View *view)
 		add(view, (uint8_t) view->text[view->at], view->at, view->at + 1);
 }
 
+static void
+see_bare(View *view)
+{
+	for (; can_go_on(view); view->at++)
+		if (!view_is_quote(view->text[view->at]))
+			add(view, (uint8_t) view->text[view->at], view->at, view->at + 1);
+}
+
 static bool
 is_doubled(const char *text, size_t len, int escapes)
 {
@@ -263,6 +271,7 @@ static const struct
 	size_t		least;			/* pieces that eight bytes are */
 }			ways[] = {
 	[VIEW_ESCAPES] = {see_escapes, NULL, 0},
+	[VIEW_BARE] = {see_bare, NULL, 0},
 	[VIEW_PERCENT] = {see_percent, NULL, 0},
 	[VIEW_HEX] = {see_hex, measure_hex, 16},
 	[VIEW_BASE64] = {see_base64, measure_base64, LEAST_BASE64},

@@ -19,6 +19,7 @@
 typedef enum ViewWay
 {
 	VIEW_ESCAPES,				/* as it is, and by escapes (below) */
+	VIEW_BARE,					/* without quotes and backslashes */
 	VIEW_PERCENT,
 	VIEW_HEX,
 	VIEW_BASE64,
@@ -51,6 +52,12 @@ static inline uint8_t
 view_fold(uint8_t c)
 {
 	return (uint8_t) (c | ((uint8_t) (c - 'A') < 26) << 5);
+}
+
+static inline bool
+view_is_quote(char c)
+{
+	return c == '\'' || c == '"' || c == '\\';
 }
 
 /* Of the text the bytes from there to the end, which is not one of them. */

@@ -54,21 +54,23 @@ words_count(void)
 
 /* In memory that outlives all contexts: the postmaster's words are its children's. */
 static bool
-append(MaskWord word)
+insert(MaskWord word, int at)
 {
 	MaskWord   *more = realloc(words, (size_t) (nwords + 1) * sizeof(MaskWord));
 
 	if (more == NULL)
 		return false;
 	words = more;
-	words[nwords++] = word;
+	memmove(words + at + 1, words + at, (size_t) (nwords - at) * sizeof(MaskWord));
+	words[at] = word;
+	nwords++;
 	return true;
 }
 
 static void
 guard(MaskWord word, Guarded guarded)
 {
-	if (nours == MOST_OF_OURS || nwords != nours || !append(word))
+	if (nours == MOST_OF_OURS || !insert(word, nours))
 		elog(ERROR, "no room for another function that takes a value");
 	ours[nours++] = guarded;
 }
@@ -176,7 +178,7 @@ append_users(const char *name)
 {
 	char	   *copy = strdup(name);
 
-	if (copy == NULL || !append((MaskWord) {copy, MASK_ANYWHERE}))
+	if (copy == NULL || !insert((MaskWord) {copy, MASK_ANYWHERE}, nwords))
 		ereport(LOG, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("secrets: no memory for secrets.redact_functions")));
 }
 

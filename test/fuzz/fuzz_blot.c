@@ -19,10 +19,79 @@
 static uint64_t memory[BLOT_SIZE / sizeof(uint64_t)];
 static Blotter *const blotter = (Blotter *) memory;
 
-/* ---- the slow search ---- */
-
-/* Which way it goes is of no interest to the fuzzer. */
+/* Which way the slow search goes is of no interest to the fuzzer. */
 #pragma clang attribute push(__attribute__((no_sanitize("coverage"))), apply_to = function)
+
+/* ---- what is sought: values, and what blot.c makes of them ---- */
+
+#define SHORTEST_WORD	6
+#define MOST_WORDS		4
+
+typedef struct Sought
+{
+	int			n;
+	Part		parts[NVALUES * (1 + MOST_WORDS)];
+} Sought;
+
+static bool
+is_quote(char c)
+{
+	return c && strchr("'\"\\", c);
+}
+
+static bool
+is_of_word(char c)
+{
+	return isalnum((unsigned char) c) || c == '_' || (c & 0x80);
+}
+
+static void
+seek_words(Sought *sought, const Part *value)
+{
+	int			n = 0;
+
+	if (value->len > BLOT_LONG || value->len == 0 || value->data[0] == '{' || memmem(value->data, value->len, "://", 3))
+		return;
+	for (size_t at = 0, end; at < value->len && n < MOST_WORDS; at = end + 1)
+	{
+		for (end = at; end < value->len && is_of_word(value->data[end]);)
+			end++;
+		if (end - at >= SHORTEST_WORD)
+			sought->parts[sought->n++] = (Part) {value->data + at, end - at}, n++;
+	}
+}
+
+static void
+seek_bare(Sought *bare, const Part *value)
+{
+	Part		part = {exact_room(value->len), 0};
+	bool		has_quote = false;
+
+	for (size_t i = 0; i < value->len; i++)
+	{
+		if (is_quote(value->data[i]))
+			has_quote |= i < BLOT_LONG;
+		else
+			part.data[part.len++] = value->data[i];
+	}
+	if (!has_quote || part.len < SHORTEST_WORD)
+		part.len = 0;
+	bare->parts[bare->n++] = part;
+}
+
+static void
+seek(const Part *values, Sought *sought, Sought *bare)
+{
+	sought->n = bare->n = 0;
+	for (int i = 0; i < NVALUES; i++)
+	{
+		sought->parts[sought->n++] = values[i];
+		seek_words(sought, &values[i]);
+		seek_bare(bare, &values[i]);
+	}
+}
+
+/* ---- the slow search ---- */
 
 typedef struct Seen
 {
@@ -52,23 +121,26 @@ is_there(const Seen *seen, size_t at, const Part *value, size_t len)
 }
 
 static bool
-is_any_there(const Seen *seen, size_t at, const Part *values, size_t more_than, size_t most, size_t len)
+is_any_there(const Seen *seen, size_t at, const Sought *sought, size_t more_than, size_t most, size_t len)
 {
-	for (int i = 0; i < NVALUES; i++)
-		if (values[i].len > more_than && values[i].len <= most && is_there(seen, at, &values[i], len))
+	for (int i = 0; i < sought->n; i++)
+		if (sought->parts[i].len > more_than && sought->parts[i].len <= most && is_there(seen, at, &sought->parts[i], len))
 			return true;
 	return false;
 }
 
 static size_t
-longest_there(const Seen *seen, size_t at, const Part *values, size_t shortest)
+longest_there(const Seen *seen, size_t at, const Sought *sought, size_t shortest)
 {
 	size_t		longest = 0;
 
-	for (int i = 0; i < NVALUES; i++)
-		if (values[i].len >= shortest && values[i].len <= BLOT_LONG && values[i].len > longest
-			&& is_there(seen, at, &values[i], values[i].len))
-			longest = values[i].len;
+	for (int i = 0; i < sought->n; i++)
+	{
+		const Part *part = &sought->parts[i];
+
+		if (part->len >= shortest && part->len <= BLOT_LONG && part->len > longest && is_there(seen, at, part, part->len))
+			longest = part->len;
+	}
 	return longest;
 }
 
@@ -85,17 +157,17 @@ end_of_cut(const Seen *seen, size_t at)
 
 /* What the header promises. */
 static void
-mark_all(const Seen *seen, const Part *values, size_t shortest, char *mask, size_t len)
+mark_all(const Seen *seen, const Sought *sought, size_t shortest, char *mask, size_t len)
 {
 	for (size_t at = 0; at < seen->n; at++)
 	{
-		size_t		whole = longest_there(seen, at, values, shortest);
+		size_t		whole = longest_there(seen, at, sought, shortest);
 		size_t		end = at + whole;
 
-		if (is_any_there(seen, at, values, BLOT_LONG, SIZE_MAX, BLOT_BEGINNING)
-			|| (whole == 0 && is_any_there(seen, at, values, BLOT_BEGINNING, BLOT_LONG, BLOT_BEGINNING)))
+		if (is_any_there(seen, at, sought, BLOT_LONG, SIZE_MAX, BLOT_BEGINNING)
+			|| (whole == 0 && is_any_there(seen, at, sought, BLOT_BEGINNING, BLOT_LONG, BLOT_BEGINNING)))
 			memset(mask + seen->from[at], 1, len - seen->from[at]);
-		else if (whole == 0 && is_any_there(seen, at, values, BLOT_START, SIZE_MAX, BLOT_START))
+		else if (whole == 0 && is_any_there(seen, at, sought, BLOT_START, SIZE_MAX, BLOT_START))
 			end = end_of_cut(seen, at);
 		if (end > at)
 			memset(mask + seen->from[at], 1, seen->upto[end - 1] - seen->from[at]);
@@ -149,7 +221,7 @@ end_of_hex(const char *text, size_t len, size_t at)
 }
 
 static void
-mark_hex(const char *text, size_t len, const Part *values, char *mask)
+mark_hex(const char *text, size_t len, const Sought *sought, char *mask)
 {
 	static Seen seen;
 
@@ -161,7 +233,7 @@ mark_hex(const char *text, size_t len, const Part *values, char *mask)
 			seen.n = 0;
 			for (size_t i = at + skip; i + 2 <= end; i += 2)
 				see(&seen, (uint32_t) decode_hex_digit(text[i]) << 4 | (uint32_t) decode_hex_digit(text[i + 1]), i, i + 2);
-			mark_all(&seen, values, BLOT_SHORTEST_BLIND, mask, len);
+			mark_all(&seen, sought, BLOT_SHORTEST_BLIND, mask, len);
 		}
 	}
 }
@@ -215,7 +287,7 @@ bit_of(const char *text, const size_t *places, size_t bit)
 }
 
 static void
-mark_base64(const char *text, size_t len, const Part *values, char *mask)
+mark_base64(const char *text, size_t len, const Sought *sought, char *mask)
 {
 	static Seen seen;
 	static size_t places[MOST_TEXT];
@@ -235,7 +307,7 @@ mark_base64(const char *text, size_t len, const Part *values, char *mask)
 					byte = byte << 1 | bit_of(text, places, bit + i);
 				see(&seen, byte, places[bit / 6], places[(bit + 7) / 6] + 1);
 			}
-			mark_all(&seen, values, BLOT_SHORTEST_BLIND, mask, len);
+			mark_all(&seen, sought, BLOT_SHORTEST_BLIND, mask, len);
 		}
 	}
 }
@@ -260,7 +332,7 @@ read_number(const char *text, size_t len, long *number)
 }
 
 static void
-mark_numbers(const char *text, size_t len, const Part *values, char *mask)
+mark_numbers(const char *text, size_t len, const Sought *sought, char *mask)
 {
 	static Seen seen;
 
@@ -289,36 +361,63 @@ mark_numbers(const char *text, size_t len, const Part *values, char *mask)
 			at += gap;
 		}
 		if (seen.n >= 8)
-			mark_all(&seen, values, BLOT_SHORTEST_BLIND, mask, len);
+			mark_all(&seen, sought, BLOT_SHORTEST_BLIND, mask, len);
 	}
+}
+
+static void
+see_bare(const char *text, size_t len, Seen *seen)
+{
+	for (size_t at = 0; at < len; at++)
+		if (!is_quote(text[at]))
+			see(seen, (uint32_t) text[at], at, at + 1);
+}
+
+static void
+mark_text(const char *text, size_t len, const Sought *sought, const Sought *bare, char *mask)
+{
+	static Seen seen;
+	int			present = (memchr(text, '\\', len) ? 1 : 0) | (memmem(text, len, "''", 2) ? 2 : 0) | (memmem(text, len, "\"\"", 2) ? 4 : 0);
+
+	for (int escapes = 0; escapes < 8; escapes++)
+	{
+		if (escapes & ~present)
+			continue;
+		seen.n = 0;
+		see_escapes(text, len, escapes & 1, escapes & 2, escapes & 4, &seen);
+		mark_all(&seen, sought, BLOT_SHORTEST, mask, len);
+	}
+	seen.n = 0;
+	see_percent(text, len, &seen);
+	mark_all(&seen, sought, BLOT_SHORTEST, mask, len);
+	seen.n = 0;
+	see_bare(text, len, &seen);
+	if (present)
+		mark_all(&seen, bare, BLOT_SHORTEST, mask, len);
+	mark_hex(text, len, sought, mask);
+	mark_base64(text, len, sought, mask);
+	mark_numbers(text, len, sought, mask);
 }
 
 static void
 check_text(const char *text, size_t len, const Part *values)
 {
-	static Seen seen;
 	char		mask[MOST_TEXT] = {0};
 	char	   *covered = exact_room(len);
 	bool		any = false;
+	Sought		sought;
+	Sought		bare;
 
 	memcpy(covered, text, len);
-	for (int escapes = 0; escapes < 8; escapes++)
-	{
-		seen.n = 0;
-		see_escapes(text, len, escapes & 1, escapes & 2, escapes & 4, &seen);
-		mark_all(&seen, values, BLOT_SHORTEST, mask, len);
-	}
-	seen.n = 0;
-	see_percent(text, len, &seen);
-	mark_all(&seen, values, BLOT_SHORTEST, mask, len);
-	mark_hex(text, len, values, mask);
-	mark_base64(text, len, values, mask);
-	mark_numbers(text, len, values, mask);
+	seek(values, &sought, &bare);
+	mark_text(text, len, &sought, &bare, mask);
 	for (size_t i = 0; i < len; i++)
 		any |= mask[i];
 	PROPERTY(blot_text(blotter, covered, len) == any);
 	for (size_t i = 0; i < len; i++)
 		PROPERTY(covered[i] == (mask[i] ? '*' : text[i]));
+	for (int i = 0; i < bare.n; i++)
+		free(bare.parts[i].data);
 	free(covered);
 }
 
@@ -326,7 +425,7 @@ check_text(const char *text, size_t len, const Part *values)
 
 /* ---- texts ---- */
 
-#define NWAYS 10
+#define NWAYS 11
 
 static const char digits64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -348,8 +447,6 @@ write_base64(const char *value, size_t len, char *out)
 static char *
 write_byte(int way, unsigned char c, char *out)
 {
-	bool		is_quote = c == '\'' || c == '"';
-
 	switch (way)
 	{
 		case 0:
@@ -364,11 +461,11 @@ write_byte(int way, unsigned char c, char *out)
 			return out + sprintf(out, " %d", (signed char) c);
 		case 5:
 			*out++ = (char) c;
-			if (is_quote)
+			if (c == '\'' || c == '"')
 				*out++ = (char) c;
 			return out;
 		case 6:
-			if (is_quote || c == '\\')
+			if (is_quote((char) c))
 				*out++ = (char) (c == '\'' ? c : '\\');
 			*out++ = (char) c;
 			return out;
@@ -376,6 +473,11 @@ write_byte(int way, unsigned char c, char *out)
 			return c < 0x80 ? out + sprintf(out, "\\u%04x", c) : (*out = (char) c, out + 1);
 		case 8:
 			*out = (char) toupper(c);
+			return out + 1;
+		case 10:
+			for (int i = 0; i < 3 && is_quote((char) c); i++)
+				*out++ = (char) c;
+			*out = (char) c;
 			return out + 1;
 		default:
 			*out = (char) c;

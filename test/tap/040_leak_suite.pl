@@ -45,6 +45,7 @@ wal_level = logical
 max_prepared_transactions = 10
 max_connections = 50
 max_worker_processes = 20
+max_wal_senders = 10
 restart_after_crash = on
 deadlock_timeout = 50ms
 secrets.max_value_size = 20000
@@ -125,8 +126,6 @@ sub new_server
 	configure($node, $of_module{$_}) foreach grep { $of_module{$_} } @libraries;
 	configure($node, 'auto_explain.log_parameter_max_length = -1') if $has{auto_explain} && $node->pg_version >= 16;
 	configure($node, 'debug_print_raw_parse = on') if $node->pg_version >= 18;
-	let_in_by_password($node);
-
 	$hunt->add_place('log: stderr', $node->logfile);
 	$hunt->add_place('log: syslog', $node->basedir . '/syslog') if $hunt->{shim};
 	foreach my $directory (qw(base base/pgsql_tmp global pg_wal pg_stat pg_stat_tmp pg_notify pg_replslot pg_logical pg_twophase))
@@ -138,17 +137,27 @@ sub new_server
 	return $hunt;
 }
 
-# Names that the collector gives: one for each format.
-sub name_logs
-{
-	my ($hunt) = @_;
+# Of all that follows: the server, the door that is tried, a client of its own.
+my ($hunt, $node, $door, $client);
 
-	$hunt->add_place('log: ' . { log => 'stderr', csv => 'csv', json => 'json' }->{ (split /\./)[-1] }, $_) foreach glob "$hunt->{logs}/*";
+sub turn_to
+{
+	($hunt) = @_;
+	($node, $client) = @$hunt{qw(node client)};
 	return;
 }
 
-# Of all that follows: the server, the door that is tried, a client of its own.
-my ($hunt, $node, $door, $client);
+# Names that the collector gives: one for each format.
+sub name_logs
+{
+	my %endings = (log => 'stderr', csv => 'csv', json => 'json');
+
+	foreach my $ending (sort keys %endings)
+	{
+		$hunt->add_place("log: $endings{$ending}", $_) foreach glob "$hunt->{logs}/*.$ending";
+	}
+	return;
+}
 
 sub start
 {
@@ -162,9 +171,24 @@ sub start
 # Others that are there all the time: who may watch, and who may do anything.
 sub reconnect
 {
-	$client = connect_to($node);
+	$hunt->{client} = $client = connect_to($node);
+	$hunt->{helper} = connect_to($node, $hunt->{is_furnished} ? (user => 'helper') : ());
 	$hunt->{watcher} = connect_to($node, user => 'watcher') if $hunt->{is_furnished};
-	$hunt->{helper} = connect_to($node);
+	return;
+}
+
+# What these two do is nothing to be looked at, and would be most of the logs.
+my @quiet = map { "$_ = off" } qw(log_duration log_parser_stats log_planner_stats log_executor_stats debug_print_parse debug_print_rewritten debug_print_plan trace_sort);
+push @quiet, 'log_statement = none', 'log_min_messages = warning', 'log_min_error_statement = error', 'log_min_duration_statement = -1', 'log_min_duration_sample = -1', 'log_transaction_sample_rate = 0';
+
+sub be_quiet
+{
+	my @more = ($node->pg_version >= 18 ? 'debug_print_raw_parse = off' : (), $has{auto_explain} ? 'auto_explain.log_min_duration = -1' : (), $has{pgaudit} ? q{pgaudit.log = 'none'} : ());
+
+	foreach my $role (qw(helper watcher))
+	{
+		helper("ALTER ROLE $role SET $_") foreach @quiet, ($hunt->{small} ? () : @more);
+	}
 	return;
 }
 
@@ -175,6 +199,7 @@ sub furnish
 	helper('CREATE EXTENSION secrets');
 	helper("CREATE EXTENSION $_") foreach grep { $_ ne 'auto_explain' } ($hunt->{small} ? () : @modules), 'dblink', 'postgres_fdw';
 	helper($_) foreach split /^;\n/m, <<'END';
+CREATE ROLE helper SUPERUSER LOGIN;
 CREATE ROLE watcher LOGIN;
 GRANT pg_monitor TO watcher;
 CREATE ROLE stranger LOGIN;
@@ -244,6 +269,7 @@ END
 	helper('CREATE USER MAPPING FOR postgres SERVER far');
 	helper(q{CREATE FOREIGN TABLE app.far_inbox (name text, value text) SERVER far OPTIONS (schema_name 'secrets', table_name 'inbox')});
 	helper(q{SELECT pg_create_logical_replication_slot('stream', 'test_decoding')}) if !$hunt->{small};
+	be_quiet();
 	$hunt->{is_furnished} = 1;
 	reconnect();
 	return;
@@ -278,7 +304,9 @@ sub see_session
 	return if $hunt->{small} || $who->is_lost;
 	foreach my $view (sort keys %views)
 	{
-		my $answer = $who->ask($views{$view});
+		# Prepared, its plan is printed but once.
+		$who->{sees}{$view} ||= $who->ask("PREPARE see_$view AS $views{$view}")->{state} eq '';
+		my $answer = $who->ask("EXECUTE see_$view");
 		$hunt->keep($view, $answer->{out}) if $answer->{state} eq '';
 	}
 	return;
@@ -685,7 +713,6 @@ door 'made: taken back', stored => 0, silent => 1, sub {
 	my $answer = ask('ROLLBACK');
 	return $answer;
 };
-door 'made: by a job of pg_cron', stored => 0, silent => 1, main => 1, module => 'pg_cron', job => 'SELECT secrets.generate({n})', sub { return schedule_job() };
 
 # ---- ways out ----
 
@@ -790,13 +817,13 @@ door 'literal: in Parse', sub { return bound('SELECT secrets.put({n}, {v})', val
 door 'literal: in Parse, named', sub { return bound('SELECT secrets.put({n}, {v})', values => [], name => 'with a literal') };
 door 'literal: in Parse, beside a parameter', sub { return bound('SELECT secrets.put($1, {v})', values => [ $door->{secret} ]) };
 literal 'PREPARE', 'PREPARE p_literal AS SELECT secrets.put({n}, {v}); EXECUTE p_literal';
-literal 'EXECUTE', 'PREPARE p_execute AS SELECT secrets.put($1, $2)', stored => 0, plain => 1;
 literal 'EXECUTE p(...)', 'EXECUTE p_execute({n}, {v})';
 literal 'EXPLAIN EXECUTE', 'EXPLAIN (VERBOSE) EXECUTE p_execute({n}, {v})', stored => 0;
 literal 'EXPLAIN ANALYZE EXECUTE', 'EXPLAIN (ANALYZE, VERBOSE) EXECUTE p_execute({n}, {v})';
 literal 'CREATE TABLE AS EXECUTE', 'CREATE TABLE app.ctas_execute AS EXECUTE p_execute({n}, {v})';
 door 'literal: EXECUTE, forgotten meanwhile by statistics', module => 'pg_stat_statements', main => 1, sub {
 	must('PREPARE p_forgotten AS SELECT secrets.put({n}, {v})');
+	see_statistics();
 	must('SELECT pg_stat_statements_reset()');
 	return ask('EXECUTE p_forgotten');
 };
@@ -829,8 +856,7 @@ foreach my $hold ('WITHOUT', 'WITH')
 literal 'many statements', q{SELECT 'first'; SELECT secrets.put({n}, {v}); SELECT 'last'};
 literal 'many statements, DECLARE after it', 'BEGIN; SELECT secrets.put({n}, {v}); DECLARE c_many CURSOR FOR SELECT 1; FETCH c_many; COMMIT';
 literal 'many statements, DDL after it', 'SELECT secrets.put({n}, {v}); CREATE TABLE app.after_it (i int); DROP TABLE app.after_it';
-literal 'psql, by a variable', "SELECT secrets.put({n}, :'v')", plain => 1;
-$doors[-1]{code} = sub { return by_psql("SELECT secrets.put({n}, :'v')", '-v', "v=$door->{value}") };
+door 'literal: psql, by a variable', sub { return by_psql("SELECT secrets.put({n}, :'v')", '-v', "v=$door->{value}") };
 door 'literal: pgbench -M simple', plain => 1, sub { return by_pgbench("SELECT secrets.put('$door->{secret}', ':v')" =~ s/':v'/:v/r, 'simple', v => "'$door->{value}'") };
 door 'literal: over a replication connection', main => 1, sub {
 	my $sender = connect_to($node, replication => 'database');
@@ -879,7 +905,7 @@ live 'DO', 'DO $do$ BEGIN PERFORM secrets.put({n}, {v}); PERFORM pg_sleep(60); E
 live 'EXECUTE', 'PREPARE p_live AS SELECT secrets.put($1, $2), pg_sleep(60); EXECUTE p_live({n}, {v})';
 live 'EXPLAIN ANALYZE', 'EXPLAIN ANALYZE SELECT secrets.put({n}, {v}), pg_sleep(60)';
 live 'FETCH', 'BEGIN; DECLARE c_live CURSOR FOR SELECT secrets.put({n}, {v}), pg_sleep(60); FETCH c_live';
-live 'CTAS', 'CREATE TABLE app.live AS SELECT secrets.put({n}, {v}), pg_sleep(60)';
+live 'CTAS', 'CREATE TABLE app.live AS SELECT secrets.put({n}, {v}), pg_sleep(60) IS NULL AS slept';
 live 'COPY', 'COPY (SELECT secrets.put({n}, {v}), pg_sleep(60)) TO STDOUT';
 live 'a statement after it', 'SELECT secrets.put({n}, {v}); SELECT pg_sleep(60)';
 live 'a statement before it', 'SELECT pg_sleep(60); SELECT secrets.put({n}, {v})';
@@ -898,7 +924,7 @@ door 'literal: seen before it is understood', state => '57014', stored => 0, mai
 	$holder->value('BEGIN');
 	$holder->value('LOCK TABLE app.locked');
 	$other->send(fill('SELECT secrets.put({n}, {v}) FROM app.locked'));
-	wait_for(sub { slurp_file((glob "$hunt->{logs}/*.log")[0]) =~ /process $other->{pid} still waiting/ }, 'the line that it waits');
+	wait_for(sub { logged() =~ /process $other->{pid} still waiting/ }, 'the line that it waits');
 	my $answer = seen_waiting($other, 'relation');
 	see($other);
 	$holder->close;
@@ -995,20 +1021,381 @@ literal 'ALTER ROLE, dollar quotes', 'ALTER ROLE with_password WITH PASSWORD $q$
 literal 'ALTER ROLE in DO', q{DO $do$ BEGIN EXECUTE format('ALTER ROLE with_password PASSWORD %L', '{h}-{t}'); END $do$}, stored => 0;
 failing 'ALTER ROLE of nobody', '42704', 'ALTER ROLE nobody_there PASSWORD {v}';
 failing 'ALTER ROLE, syntax', '42601', 'ALTER ROLE with_password PASSWORD {v} NOTHING';
-literal 'user mapping', 'CREATE USER MAPPING FOR stranger SERVER far OPTIONS (user {n}, password {v})', stored => 0;
-literal 'subscription', q{CREATE SUBSCRIPTION nothing CONNECTION 'host=127.0.0.1 password={h}{t}' PUBLICATION nothing WITH (connect = false)}, stored => 0, main => 1;
 
-# ---- a value that its owner stores, or that nothing tells of ----
+# ---- where memory runs out, or is told of ----
 
-door 'stored: in a table, and from there', sub {
+# A limit of its own, a little above what the session has.
+sub short_of_memory
+{
+	my ($who) = @_;
+	my $limit = numbers($who->{pid})->{VmSize} * 1024 + 64 * 1024 * 1024;
+
+	IPC::Run::run([ 'prlimit', '--pid', $who->{pid}, "--as=$limit" ], '<', \undef) or die 'prlimit';
+	return;
+}
+
+door 'literal: where memory runs out', main => 1, state => '53200', stored => 0, sub {
+	my $other = connect_to($node);
+
+	$other->value(fill('PREPARE p_memory AS SELECT secrets.put({n}, {v})'));
+	$other->bound(fill('SELECT secrets.put({n}, {v})'), [], name => 'memory');
+	short_of_memory($other);
+	my $answer = $other->ask(q{SELECT repeat('x', 400000000)});
+	see($other);
+	return $answer;
+};
+door 'literal: where memory runs out, in the statement itself', main => 1, state => '53200', stored => 0, sub {
+	my $other = connect_to($node);
+
+	short_of_memory($other);
+	return $other->ask(fill(q{SELECT secrets.put({n}, {v}), repeat('x', 400000000)}));
+};
+door 'bind: where memory runs out', main => 1, state => '53200', stored => 0, sub {
+	my $other = connect_to($node);
+
+	short_of_memory($other);
+	return $other->bound(q{SELECT secrets.put($1, $2), repeat('x', 400000000)}, [ $door->{secret}, $door->{value} ]);
+};
+door 'literal: memory told of in the log', main => 1, stored => 0, sub {
+	my $other = connect_to($node);
+
+	$other->value(fill('PREPARE p_told AS SELECT secrets.put({n}, {v})'));
+	$other->bound(fill('SELECT secrets.put({n}, {v})'), [], name => 'told');
+	helper("SELECT pg_log_backend_memory_contexts($other->{pid})");
+	wait_for(sub { logged() =~ /logging memory contexts of PID $other->{pid}\b.*Grand total/s }, 'the lines about memory');
+	see($other);
+	return '';
+};
+
+# ---- what stays for the search through the files ----
+
+door 'bind: in a prepared transaction', main => 1, stored => 0, sub {
+	must('BEGIN');
+	bound('SELECT secrets.put($1, $2)');
+	$hunt->{prepared} = $door;
+	return ask(q{PREPARE TRANSACTION 'two'});
+};
+door 'read: in a cursor that is spilled', main => 1, sub {
+	my $other = $hunt->{spilled} = connect_to($node);
+
+	bound('SELECT secrets.put($1, $2)');
+	$other->value(q{SET work_mem = '64kB'});
+	return $other->ask(fill('BEGIN; DECLARE c_spilled CURSOR WITH HOLD FOR SELECT secrets.get({n}) FROM generate_series(1, 5000); COMMIT'));
+};
+
+# ---- a value that somebody stores himself, and one that nothing tells of ----
+
+door 'stored: in a table, and from there', silent => 1, sub {
 	$client->copy_in('COPY app.staging FROM STDIN', "$door->{secret}\t" . copied($door->{value}) . "\n");
 	return ask('SELECT app.unlisted(n, v) FROM app.staging WHERE n = {n}');
-}, silent => 1;
-$doors[-1] = { name => 'stored: in a table, and from there', silent => 1, code => (grep { ref eq 'CODE' } values %{ $doors[-1] }, @{ [ %{ $doors[-1] } ] })[0] } if 0;
+};
+literal 'user mapping', 'CREATE USER MAPPING FOR stranger SERVER far OPTIONS (user {n}, password {v})', stored => 0;
+literal 'subscription', q{CREATE SUBSCRIPTION nothing CONNECTION 'host=127.0.0.1 password={h}{t}' PUBLICATION nothing WITH (connect = false)}, stored => 0, main => 1;
+literal 'stored in a function', 'CREATE FUNCTION app.has_it() RETURNS bigint LANGUAGE sql AS $f$ SELECT secrets.put({n}, {v}) $f$', stored => 0;
+literal 'stored in a view', 'CREATE VIEW app.shows_it AS SELECT secrets.put({n}, {v})', stored => 0;
+literal 'stored in a default', 'CREATE TABLE app.defaults (v bigint DEFAULT secrets.put({n}, {v}))', stored => 0;
+door 'unknown: a literal', stored => 0, sub { return ask('SELECT {v} AS it') };
+door 'unknown: a misspelt function', state => '42883', stored => 0, sub { return ask('SELECT secrets.putt({n}, {v})') };
+door 'unknown: a setting', stored => 0, sub { return ask('SET app.password = {v}') };
+door 'unknown: a parameter', stored => 0, sub { return bound('SELECT $1::text', values => [ $door->{value} ]) };
+door 'unknown: a parameter of a wrapper', sub { return bound('SELECT app.unlisted($1, $2)') };
 
-# ---- pg_cron ----
+# ---- jobs of pg_cron ----
 
-sub schedule_job { return ''; }
+# They begin with a minute, so they come first; what became of them is looked at in the end.
+sub job
+{
+	my ($name, $sql) = @_;
 
-note scalar(@doors) . ' doors';
+	unshift @doors, { name => $name, main => 1, module => 'pg_cron', stored => 0, code => sub {
+		push @{ $hunt->{jobs} }, $door;
+		return ask('SELECT cron.schedule({n}, ' . quote(job_schedule()) . ', $job$' . $sql . '$job$)');
+	} };
+	return;
+}
+
+# Some have it in seconds.
+sub job_schedule { return helper(q{SELECT extversion ~ '^1\.[5-9]' FROM pg_extension WHERE extname = 'pg_cron'}) eq 't' ? '10 seconds' : '* * * * *'; }
+
+job 'made: by a job of pg_cron', 'SELECT secrets.generate({n})';
+job 'stored: in a job of pg_cron', 'SELECT secrets.put({n}, {v})';
+
+sub await_jobs
+{
+	my @jobs = @{ $hunt->{jobs} || [] } or return;
+
+	foreach my $job (@jobs)
+	{
+		wait_for(sub { helper("SELECT count(*) FROM cron.job_run_details d JOIN cron.job j USING (jobid) WHERE j.jobname = '$job->{secret}' AND d.status = 'succeeded'") },
+			"pg_cron: $job->{name}", 120);
+	}
+	$hunt->keep('cron.job', helper('SELECT j::text FROM cron.job j'));
+	helper('SELECT cron.unschedule(jobid) FROM cron.job');
+	$hunt->keep('cron.job_run_details', helper('SELECT d::text FROM cron.job_run_details d'));
+	foreach (grep { $_->{name} =~ /^made/ } @jobs)
+	{
+		$door = $_;
+		remember_made($door->{secret});
+	}
+	return;
+}
+
+# ---- trying them ----
+
+sub logged { return join '', map { slurp_file($_) } $node->logfile, glob "$hunt->{logs}/*.log"; }
+
+sub is_stored
+{
+	my ($way) = @_;
+	my $value = $hunt->{helper}->ask(fill($way->{holds} ? "SELECT secrets.get({n}, '$way->{holds}')" : q{SELECT convert_from(secrets.get_bytes({n}), 'UTF8')}))->{out};
+
+	return index($value, $door->{head}) >= 0 && index($value, $door->{tail}) >= 0;
+}
+
+sub try_door
+{
+	my ($way) = @_;
+
+	$door = $hunt->add_door($way->{name}, plain => $way->{plain});
+	my $answer = eval { $way->{code}->() };
+	my $state = !defined $answer ? "died: $@" : ref $answer ? $answer->{state} : $answer;
+	my $wanted = $way->{state} || '';
+
+	$state = 'not stored' if "$wanted$state" eq '' && !(defined $way->{stored} && !$way->{stored}) && !is_stored($way);
+	is($state, $wanted, "$hunt->{name}: $way->{name}: " . ($wanted || 'done')) or diag(ref $answer ? $answer->{err} : '');
+	$client->ask('ROLLBACK') if !defined $answer && !$client->is_lost;
+	see();
+	return;
+}
+
+sub may_try
+{
+	my ($way) = @_;
+
+	return 0 if $hunt->{small} && ($way->{main} || $way->{silent});
+	return 0 if $way->{module} && !$has{ $way->{module} };
+	return 0 if $way->{psql} && $node->pg_version < $way->{psql};
+	return 1;
+}
+
+sub try_doors
+{
+	must('PREPARE p_execute AS SELECT secrets.put($1, $2)');
+	try_door($_) foreach grep { may_try($_) } @doors;
+	$hunt->keep('notices', join "\n", LeakTest::Client::told());
+	return;
+}
+
+# ---- a word that is everywhere ----
+
+# By it every place shows that what is there is found.
+sub plant
+{
+	$door = $hunt->add_door('the word that is everywhere', control => 1, plain => 1);
+	my $word = $door->{value};
+	my ($other, $sleeper, $ear) = map { connect_to($node) } 1 .. 3;
+
+	must(qq{CREATE TABLE app.control AS SELECT '$word'::text AS v});
+	must("COMMENT ON ROLE watcher IS '$word'");
+	must("CREATE ROLE $word LOGIN");
+	$hunt->{titled} = connect_to($node, user => $word);
+	must("SELECT '$word'");
+	see();
+	must("PREPARE control AS SELECT '$word'");
+	must('BEGIN');
+	must("DECLARE control CURSOR WITH HOLD FOR SELECT '$word'");
+	must('COMMIT');
+	see();
+	must('CLOSE control');
+	must('DEALLOCATE control');
+	must("INSERT INTO app.watched SELECT 1 WHERE '$word' <> ''");
+	must("SELECT '$word', app.asks()");
+	must("SELECT secrets.try_get('$word')");
+	must("CREATE VIEW app.control_view AS SELECT '$word'::text AS v");
+	$hunt->keep('EXPLAIN by somebody else', helper('EXPLAIN (VERBOSE) SELECT * FROM app.control_view'));
+	must("DO \$\$ BEGIN RAISE NOTICE '$word'; END \$\$");
+	plant_statistics();
+	must("SELECT pg_create_logical_replication_slot('$word', 'test_decoding')");
+	must('BEGIN');
+	must("INSERT INTO app.control VALUES ('$word')");
+	must("PREPARE TRANSACTION '$word'");
+	$other->send("SELECT '$word', pg_sleep(60)");
+	seen_waiting($other);
+	plant_notifications($word);
+	# A result that does not fit into memory.
+	$hunt->{holder} = connect_to($node);
+	$hunt->{holder}->value(q{SET work_mem = '64kB'});
+	$hunt->{holder}->value("BEGIN; DECLARE c CURSOR WITH HOLD FOR SELECT '$word' || n FROM generate_series(1, 20000) n; COMMIT");
+	return unless $has{pg_cron};
+	must("SELECT cron.schedule('$door->{secret}', '${\ job_schedule()}', 'SELECT ''$word''')");
+	push @{ $hunt->{jobs} }, $door;
+	return;
+}
+
+# On disk are only those that somebody does not fetch.
+sub plant_notifications
+{
+	my ($word) = @_;
+	my ($ear, $sleeper) = map { connect_to($node) } 1, 2;
+
+	$ear->value('LISTEN control');
+	must("NOTIFY control, '$word'");
+	wait_for(sub { $ear->value('SELECT 1'); scalar @{ $ear->{heard} } }, 'the notification');
+	$hunt->keep('notifications', join "\n", @{ $ear->{heard} });
+	$sleeper->value('LISTEN noise');
+	$sleeper->value('BEGIN');
+	$sleeper->value('SELECT 1');
+	$hunt->{sleeper} = $sleeper;
+	must("SELECT count(pg_notify('noise', '$word' || n || repeat('x', 7000))) FROM generate_series(1, 60) n");
+	return;
+}
+
+# They are in memory; on disk beside it, and when the server has stopped.
+sub plant_statistics { helper("DO \$\$ BEGIN PERFORM '$hunt->{doors}[0]{value}'; END \$\$"); return; }
+
+# Where no way leads in by itself.
+sub plant_files
+{
+	append_to_file($node->data_dir . "/$_/planted", $hunt->{doors}[0]{value}) foreach 'pg_logical', '.';
+	return;
+}
+
+# ---- looking ----
+
+sub see_statistics
+{
+	$hunt->keep('pg_stat_statements', $hunt->{watcher}->value('SELECT query FROM pg_stat_statements')) if $has{pg_stat_statements};
+	return;
+}
+
+# Every other catalog and view.
+sub see_catalogs
+{
+	foreach my $relation (split /\n/, helper(q{SELECT c.oid::regclass FROM pg_class c WHERE c.relkind IN ('r', 'v', 'm', 'f')
+			AND c.relnamespace IN ('pg_catalog'::regnamespace, 'secrets'::regnamespace, 'secrets_catalog'::regnamespace)
+			AND c.relname NOT IN ('audit_log', 'pg_stat_activity', 'pg_prepared_statements', 'pg_cursors', 'pg_backend_memory_contexts')}))
+	{
+		my $answer = $hunt->{helper}->ask("SELECT t::text FROM $relation t");
+		$hunt->keep('catalogs and views', "$relation: $answer->{out}") if $answer->{state} eq '';
+	}
+	return;
+}
+
+sub program
+{
+	my ($place, @command) = @_;
+	my ($out, $err) = ('', '');
+
+	IPC::Run::run([ @command, '-d', $node->connstr('postgres') ], '<', \undef, '>', \$out, '2>', \$err) or die "@command: $err";
+	$hunt->keep($place, $out);
+	return;
+}
+
+sub see_all
+{
+	await_jobs();
+	see();
+	see_statistics();
+	see_catalogs();
+	foreach my $who ('trigger', 'event trigger', 'function')
+	{
+		$hunt->keep("current_query() in a $who", helper("SELECT query FROM app.seen WHERE who = '$who'"));
+	}
+	$hunt->keep('audit_log', helper('SELECT l::text FROM secrets.audit_log l'));
+	$hunt->keep('export_audit()', helper('SELECT * FROM secrets.export_audit()'));
+	$hunt->keep('decoding', helper(q{SELECT data FROM pg_logical_slot_peek_changes('stream', NULL, NULL)}));
+	program('pg_dump', 'pg_dump');
+	program('pg_dump -Fc', 'pg_dump', '-Fc', '-Z0');
+	program('pg_dumpall', 'pg_dumpall');
+	program('pg_basebackup', 'pg_basebackup', '-c', 'fast', '-D', $node->basedir . '/copy', '--no-sync');
+	return;
+}
+
+# The end of a backend that runs a statement: the postmaster tells which, and all starts anew.
+sub kill_one
+{
+	my ($name, $sends) = @_;
+
+	$door = $hunt->add_door($name);
+	my $other = connect_to($node);
+	$sends->($other);
+	wait_for(sub { helper("SELECT count(*) FROM pg_stat_activity WHERE pid = $other->{pid} AND wait_event = 'PgSleep'") }, 'a statement that waits');
+	kill 'KILL', $other->{pid};
+	wait_for(sub { logged() =~ /PID $other->{pid}\) was terminated by signal 9/ }, 'the line that it is gone');
+	wait_for(sub { eval { reconnect(); 1 } }, 'the server');
+	is($other->answer->{state}, '08006', "$hunt->{name}: $name: done");
+	return;
+}
+
+sub look_everywhere
+{
+	see_all();
+	helper('CHECKPOINT');
+	plant_files();
+	$hunt->look('running', $node->data_dir);
+	kill_one('literal: killed while it runs', sub { $_[0]->send(fill('SELECT secrets.put({n}, {v}), pg_sleep(60)')) });
+	kill_one('bind: killed while it runs', sub { $_[0]->write(LeakTest::Client::call('SELECT secrets.put($1, $2), pg_sleep(60)', [ $door->{secret}, $door->{value} ]) . LeakTest::Client::sync()) });
+	$node->stop('immediate');
+	start();
+	$hunt->look('recovered', $node->data_dir);
+	helper(q{COMMIT PREPARED 'two'});
+	$door = $hunt->{prepared};
+	is(helper(fill('SELECT secrets.get({n})')), $door->{value}, "$hunt->{name}: the prepared transaction brought in what it should");
+	plant_statistics();
+	$_->close foreach $client, $hunt->{watcher}, $hunt->{helper};
+	$node->stop;
+	name_logs();
+	$hunt->look('stopped', $node->data_dir, $node->logfile, $hunt->{logs}, $node->basedir . '/syslog', $node->basedir . '/copy', $hunt->{seen});
+	return;
+}
+
+# ---- the verdict ----
+
+sub judge
+{
+	my $control = $hunt->hits($hunt->{doors}[0]);
+	my @tried = grep { !$_->{control} } @{ $hunt->{doors} };
+	my @places = $hunt->places;
+
+	is_deeply([ $hunt->misses ], [], "$hunt->{name}: all that is looked for would be found: " . keys(%{ $hunt->{of} }) . ' spellings');
+	is_deeply([ grep { !$control->{$_} } @places ], [], "$hunt->{name}: in every place: " . @places);
+	foreach my $place (qw(base global pg_wal pg_twophase pg_replslot))
+	{
+		is(join(' ', sort keys %{ $control->{$place}{at} }), 'recovered running stopped', "$hunt->{name}: $place, at all times");
+	}
+	cmp_ok(scalar @tried, '>=', 60, "$hunt->{name}: ways in");
+	cmp_ok(scalar @places, '>=', 25, "$hunt->{name}: places to look");
+	diag(sprintf '%s: %d ways in x %d places: %d looked at', $hunt->{name}, scalar @tried, scalar @places, @tried * @places);
+	$hunt->judge;
+	return;
+}
+
+# ---- with redaction ----
+
+my @hunts = (
+	new_server('before', @modules, 'secrets'),
+	new_server('after', 'secrets', @modules));
+
+configure($hunts[0]{node}, "log_statement = all\nlog_min_messages = debug5\nlog_min_error_statement = debug5\ndebug_pretty_print = on\ntrack_activity_query_size = 65536\nsecrets.literals = warn\n");
+configure($hunts[0]{node}, "cron.use_background_workers = on\n") if $has{pg_cron};
+configure($hunts[1]{node}, "log_statement = ddl\n");
+configure($hunts[1]{node}, "cron.host = '${\ $hunts[1]{node}->host}'\n") if $has{pg_cron};
+configure($hunts[1]{node}, "auto_explain.log_format = json\n") if $has{auto_explain};
+
+# The jobs of the first have their minute while the second is at it.
+foreach my $one (@hunts)
+{
+	turn_to($one);
+	start();
+	furnish();
+	plant();
+	try_doors();
+}
+foreach my $one (@hunts)
+{
+	turn_to($one);
+	look_everywhere();
+	judge();
+}
+
 done_testing();

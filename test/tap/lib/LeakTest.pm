@@ -179,6 +179,10 @@ sub get_message
 	return ($type, $body);
 }
 
+# What all clients have been told by the way.
+my @told;
+sub told { return splice @told; }
+
 sub is_lost { my ($self) = @_; return $self->{lost} || 0; }
 
 sub answer
@@ -187,6 +191,7 @@ sub answer
 	my $answer = $self->SUPER::answer;
 
 	$self->{lost} = 1 if $answer->{err} =~ /connection is lost/;
+	push @told, $answer->{notices} if $answer->{notices} ne '';
 	return $answer;
 }
 

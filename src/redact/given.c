@@ -1,0 +1,74 @@
+/*
+ * redact/given.c
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+
+#include "redact/given.h"
+#include "redact/values.h"
+#include "redact/words.h"
+
+static bool
+is_text(Oid type)
+{
+	return type == TEXTOID || type == VARCHAROID || type == BPCHAROID || type == BYTEAOID || type == JSONOID;
+}
+
+static void
+remember_bytes(Datum value)
+{
+	struct varlena *bytes = PG_DETOAST_DATUM_PACKED(value);
+
+	values_remember(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+	if ((Pointer) bytes != DatumGetPointer(value))
+	{
+		explicit_bzero(bytes, VARSIZE_ANY(bytes));
+		pfree(bytes);
+	}
+}
+
+static void
+remember_json(Datum value)
+{
+	Jsonb	   *jsonb = DatumGetJsonbP(value);
+	StringInfoData json;
+
+	/* Room enough, so that it is not moved and left behind. */
+	initStringInfo(&json);
+	enlargeStringInfo(&json, (int) Min(VARSIZE(jsonb) * 2 + 1024, MaxAllocSize / 2));
+	(void) JsonbToCString(&json, &jsonb->root, VARSIZE(jsonb));
+	values_remember(json.data, (Size) json.len);
+	explicit_bzero(json.data, (Size) json.len);
+	pfree(json.data);
+}
+
+static void
+remember(const ParamExternData *param)
+{
+	if (param->isnull)
+		return;
+	if (is_text(param->ptype))
+		remember_bytes(param->value);
+	else if (param->ptype == UNKNOWNOID)
+		values_remember(DatumGetCString(param->value), strlen(DatumGetCString(param->value)));
+	else if (param->ptype == JSONBOID)
+		remember_json(param->value);
+}
+
+void
+given_remember_params(const char *text, ParamListInfo params)
+{
+	MaskParams	known;
+
+	/* Variables of functions are fetched one by one, and have no place of their own. */
+	if (params == NULL || params->paramFetch || params->numParams == 0)
+		return;
+	known = words_find_params(text, strlen(text));
+	for (int i = 0; i < params->numParams; i++)
+		if (i >= 64 || !(known.names & ~known.values & UINT64CONST(1) << i))
+			remember(&params->params[i]);
+}
