@@ -6,6 +6,8 @@
 \i :helpers
 \set ECHO all
 SET client_min_messages = notice;
+-- What is logged is masked for the client, too.
+SET log_min_messages = error;
 
 -- ---- what is shown of a statement ----
 

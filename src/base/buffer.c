@@ -91,3 +91,33 @@ buffer_wipe_later(void *data, Size len)
 	debt->on_reset.arg = debt;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, &debt->on_reset);
 }
+
+#define SCRATCH_SIZE (64 * 1024)	/* one block, which a reset keeps */
+#define SCRATCH_PIECE 64
+
+/* What was in use is free by then; so it is taken once more, piece by piece, until a second block is. */
+static void
+wipe_scratch(void *arg)
+{
+	MemoryContext scratch = arg;
+	Size		size;
+	void	   *piece;
+
+	MemoryContextResetOnly(scratch);
+	size = MemoryContextMemAllocated(scratch, false);
+	while ((piece = MemoryContextAllocExtended(scratch, SCRATCH_PIECE, MCXT_ALLOC_NO_OOM)) != NULL
+		   && MemoryContextMemAllocated(scratch, false) == size)
+		explicit_bzero(piece, SCRATCH_PIECE);
+}
+
+MemoryContext
+buffer_scratch(void)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "secrets scratch", SCRATCH_SIZE, SCRATCH_SIZE, SCRATCH_SIZE);
+	MemoryContextCallback *on_reset = MemoryContextAlloc(scratch, sizeof(MemoryContextCallback));
+
+	on_reset->func = wipe_scratch;
+	on_reset->arg = scratch;
+	MemoryContextRegisterResetCallback(scratch, on_reset);
+	return scratch;
+}

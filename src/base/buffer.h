@@ -26,4 +26,12 @@ extern void buffer_free(SecretBuffer *buf);
  */
 extern void buffer_wipe_later(void *data, Size len);
 
+/*
+ * A child of the current context, for somebody else's code that copies what it is
+ * given and frees it as it is: whatever was allocated there is zeroed when it is
+ * reset or deleted, what was freed meanwhile too.  There is room for 64 kB, and
+ * for 8 kB at once; beyond that nothing is promised.
+ */
+extern MemoryContext buffer_scratch(void);
+
 #endif

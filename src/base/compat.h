@@ -190,13 +190,11 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, bits32 flags)
 #define LOCK_IS_HELD(tag, mode) LockHeldByMe(tag, mode)
 #endif
 
-/* 15 wants to know where in a statement ALTER ROLE stands; and what is wrong with a password is const. */
+/* 15 wants to know where in a statement ALTER ROLE stands. */
 #if PG_VERSION_NUM >= 150000
 #define ALTER_ROLE(stmt) AlterRole(make_parsestate(NULL), stmt)
-typedef const char *PasswordProblem;
 #else
 #define ALTER_ROLE(stmt) AlterRole(stmt)
-typedef char *PasswordProblem;
 #endif
 
 /* 16 asks for privileges on all kinds of objects in one way. */

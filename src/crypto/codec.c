@@ -89,6 +89,18 @@ base64url_decode(const char *in, size_t len, uint8_t *out, size_t *outlen)
 }
 
 bool
+base64_decode(const char *in, size_t len, uint8_t *out, size_t *outlen)
+{
+	if (len % 4 != 0)
+		return false;
+	if (len > 0 && in[len - 1] == '=')
+		len--;
+	if (len % 4 == 3 && in[len - 1] == '=')
+		len--;
+	return decode64(in, len, "+/", out, outlen);
+}
+
+bool
 base64_decode_key(const char *in, size_t len, uint8_t out[CRYPTO_KEY_LEN])
 {
 	size_t		n;

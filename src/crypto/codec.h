@@ -16,7 +16,10 @@ extern void base64url_encode(const uint8_t *in, size_t len, char *out);
  */
 extern bool base64url_decode(const char *in, size_t len, uint8_t *out, size_t *outlen);
 
-/* Standard base64 with padding, for exactly 32 bytes: 44 characters. */
+/* Standard base64 with padding, in the same way. */
+extern bool base64_decode(const char *in, size_t len, uint8_t *out, size_t *outlen);
+
+/* The same, for exactly 32 bytes: 44 characters. */
 extern bool base64_decode_key(const char *in, size_t len, uint8_t out[CRYPTO_KEY_LEN]);
 
 /* Two digits a byte, lower case when encoding; out has room for 2 * len + 1. */

@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "libpq-fe.h"
 #include "utils/guc.h"
 
@@ -52,13 +54,13 @@
 /* ---- settings of one's own ---- */
 
 /* What somebody calls a setting that holds one: app.jwt_secret, app.api_key; ours hold none. */
-#define SECRET_SETTING \
-	"~* '[.].*(pass(word|wd|phrase|code)|secret|token|credential|((^|[^a-z])|api|access|private|crypt|sign|master|service|encryption)key([^a-z]|$))'"
+#define IS_CALLED_SECRET(name) \
+	name " LIKE '%.%' AND " name " !~* '^secrets[.]' AND substr(" name ", strpos(" name ", '.')) ~* " \
+	"'pass(word|wd|phrase|code)|secret|token|credential|([^a-z]|api|access|private|crypt|sign|master|service|encryption)key([^a-z]|$)'"
 
 /* A switch, or a small number, is none; nor is what a library that is loaded has defined. */
-#define NO_SECRET_VALUE "(on|off|true|false|yes|no|[0-9]{0,5})"
 #define IS_SECRET_SETTING(name, value) \
-	name " " SECRET_SETTING " AND " name " !~* '^secrets[.]' AND " value " !~* '^" NO_SECRET_VALUE "$' " \
+	IS_CALLED_SECRET(name) " AND " value " !~* '^(on|off|true|false|yes|no|[0-9]{0,5})$' " \
 	"AND NOT EXISTS (SELECT FROM pg_settings k WHERE lower(k.name) = lower(" name "))"
 
 #define ROLE_SETTINGS \
@@ -74,12 +76,52 @@
 	"FROM pg_file_settings x WHERE " IS_SECRET_SETTING("x.name", "x.setting") " ORDER BY 1"
 
 /* PGPASSWORD=... before a program, --token ... behind it; not --password-file=..., nor what a shell is to put in. */
-#define COMMANDS \
-	"SELECT format('setting %s seems to have a password in it, which pg_read_all_settings can read', name), " \
-	" 'have the program read it from a file of its own' FROM pg_settings " \
-	"WHERE (name ~ '_command$' OR name = 'secrets.root_key') AND " \
-	"(setting ~* '(password|passwd|passphrase|secret|token)[a-z_]*=[\"'']?[^ $`\"'']' " \
-	" OR setting ~* '--(password|passwd|passphrase|secret|token)[a-z_]* +[^ $`-]') ORDER BY 1"
+static bool
+gives_word(const char *command, const char *word)
+{
+	for (const char *at = strcasestr(command, word); at; at = strcasestr(at + 1, word))
+	{
+		const char *end = at + strlen(word);
+		bool		is_option = at - command >= 2 && at[-1] == '-' && at[-2] == '-';
+
+		while (isalpha((unsigned char) *end) || *end == '_')
+			end++;
+		if (*end == '=')
+			end++;
+		else if (is_option && *end == ' ')
+			end += strspn(end, " ");
+		else
+			continue;
+		end += strspn(end, "\"'");
+		if (*end && strchr(" $`-\"'", *end) == NULL)
+			return true;
+	}
+	return false;
+}
+
+/* Not as SHOW has them: that hides what is not in use, and files keep it. */
+static void
+look_at_commands(Findings *findings)
+{
+	static const char *const names[] = {
+		"archive_command", "restore_command", "archive_cleanup_command", "recovery_end_command",
+		"ssl_passphrase_command", "secrets.root_key"
+	};
+	static const char *const words[] = {"password", "passwd", "passphrase", "secret", "token"};
+
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		const char *command = GetConfigOption(names[i], true, false);
+		bool		found = false;
+
+		for (int j = 0; command && j < lengthof(words); j++)
+			found |= gives_word(command, words[j]);
+		if (found)
+			check_found(findings, SEVERITY_WARNING,
+						psprintf("setting %s seems to have a password in it, for pg_read_all_settings, and in a file", names[i]),
+						"have the program read it from a file of its own");
+	}
+}
 
 /* ---- connection strings ---- */
 
@@ -133,7 +175,7 @@ const CheckTest check_stored[] = {
 	{.severity = SEVERITY_CRITICAL,.sql = ROLE_SETTINGS},
 	{.severity = SEVERITY_CRITICAL,.sql = FILE_SETTINGS,.is_for_superusers = true},
 	{.severity = SEVERITY_WARNING,.sql = USER_MAPPINGS,.is_for_superusers = true},
-	{.severity = SEVERITY_WARNING,.sql = COMMANDS,.is_for_superusers = true},
+	{.look = look_at_commands},
 	{.look = look_at_subscriptions,.is_for_superusers = true},
 	{.look = look_at_conninfo_settings},
 	{0}

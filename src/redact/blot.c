@@ -12,10 +12,10 @@
 #include "redact/sip.h"
 #include "redact/view.h"
 
-#define SHORTEST_WORD 6
-#define MOST_WORDS	4			/* of a value */
-#define MOST_TEXTS	(BLOT_MOST * (2 + MOST_WORDS))	/* that are looked for: of each value so many at most */
-#define MOST_HASHES (BLOT_MOST * 12)	/* three a text, but of words that are so many, two at most */
+#define TEXTS_A_VALUE (2 + BLOT_MOST_WORDS)	/* the value, it without quotes, its words */
+#define HASHES_A_VALUE (3 + 3 + 7)	/* of as many words as there can be, no more can be long enough for several */
+#define MOST_TEXTS	(BLOT_MOST * TEXTS_A_VALUE)
+#define MOST_HASHES (BLOT_MOST * HASHES_A_VALUE)
 #define SLOTS		16384		/* a power of two, and more than that */
 #define GATES		65536
 #define MOST_RANGES 256
@@ -61,6 +61,7 @@ struct Blotter
 };
 
 _Static_assert(sizeof(Blotter) <= BLOT_SIZE, "a Blotter fits into what its header says");
+_Static_assert(MOST_HASHES < SLOTS, "there is a free slot");
 _Static_assert(VIEW_AHEAD >= BLOT_LONG + 3, "a view shows a value, and dots behind it");
 
 /* ---- hashes and gates ---- */
@@ -80,6 +81,12 @@ gate_of(const Blotter *blotter, const uint8_t *bytes)
 
 	memcpy(&word, bytes, sizeof(word));
 	return (word * blotter->gate_key) >> 16;
+}
+
+static bool
+is_full(const Age *age)
+{
+	return age->ntexts > MOST_TEXTS - TEXTS_A_VALUE || age->nused > MOST_HASHES - HASHES_A_VALUE;
 }
 
 static bool
@@ -219,10 +226,10 @@ remember_words(Blotter *blotter, const uint8_t *bytes, size_t len)
 
 	if (bytes[0] == '{' || memmem(bytes, len, "://", 3))
 		return;
-	for (size_t from = 0, end; from < len && n < MOST_WORDS; from = end + 1)
+	for (size_t from = 0, end; from < len && n < BLOT_MOST_WORDS; from = end + 1)
 	{
 		end = end_of_word(bytes, len, from);
-		if (end - from >= SHORTEST_WORD)
+		if (end - from >= BLOT_SHORTEST_WORD)
 		{
 			(void) remember(blotter, AS_IT_IS, bytes + from, end - from);
 			n++;
@@ -240,7 +247,7 @@ remember_bare(Blotter *blotter, const char *value, size_t len)
 	for (size_t at = 0; at < len && n < sizeof(bare); at++)
 		if (letters[(uint8_t) value[at]] != QUOTE)
 			bare[n++] = view_fold((uint8_t) value[at]);
-	if (n >= SHORTEST_WORD)
+	if (n >= BLOT_SHORTEST_WORD)
 		(void) remember(blotter, BARE, bare, n);
 	explicit_bzero(bare, sizeof(bare));
 }
@@ -254,7 +261,7 @@ blot_remember(Blotter *blotter, const char *value, size_t len)
 
 	if (len < BLOT_SHORTEST)
 		return;
-	if (blotter->ages[blotter->now].ntexts > MOST_TEXTS - MOST_WORDS - 2)
+	if (is_full(&blotter->ages[blotter->now]))
 		blot_age(blotter);
 	for (size_t i = 0; i < len && i < sizeof(folded); i++)
 	{

@@ -10,15 +10,19 @@
  *
  * Found is a value as it is and as programs print it, whatever the case of its
  * ASCII letters: with quotes doubled, with backslashes (as PostgreSQL, C and JSON
- * write them; \uXXXX as UTF-8), with both, percent-encoded; and one of
- * BLOT_SHORTEST_BLIND bytes or more in hex, in base64 of either alphabet, and as
- * decimal numbers of bytes.
+ * write them; \uXXXX as UTF-8), with both, with its quotes and backslashes quoted
+ * again and again, percent-encoded; and one of BLOT_SHORTEST_BLIND bytes or more in hex, in
+ * base64 of either alphabet, and as decimal numbers of bytes.
  *
  * Texts are cut.  Of a value longer than BLOT_BEGINNING so many bytes are enough:
  * all that follows is covered, to the end of the text; but where a value of up to
  * BLOT_LONG stands there whole, that alone.  What is cut to less, by the end of the
  * text or by "...", is covered to there if BLOT_START bytes or more of it are left.
- * Fewer bytes of a beginning stay, and so do pieces from within a value.
+ *
+ * The server tells with which word of its input something is wrong.  Of a value of
+ * up to BLOT_LONG, but of addresses and objects, the first BLOT_MOST_WORDS words of
+ * BLOT_SHORTEST_WORD bytes or more count as values.  Other pieces stay: fewer bytes
+ * of a beginning, shorter words, what is in the midst of a value.
  */
 #ifndef SECRETS_REDACT_BLOT_H
 #define SECRETS_REDACT_BLOT_H
@@ -29,10 +33,12 @@
 
 #define BLOT_SHORTEST		4	/* what is shorter stands anywhere by chance */
 #define BLOT_SHORTEST_BLIND	8	/* in what is decoded at random, so does what is shorter than this */
+#define BLOT_SHORTEST_WORD	6
+#define BLOT_MOST_WORDS		4
 #define BLOT_START			16
 #define BLOT_BEGINNING		32
 #define BLOT_LONG			64
-#define BLOT_MOST			1024	/* values that are remembered: the newest, and as many again at most */
+#define BLOT_MOST			1024	/* values that are remembered: the newest, and others */
 
 #define BLOT_KEY_LEN		16
 

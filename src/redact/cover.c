@@ -83,9 +83,9 @@ is_glued(const Cover *cover, const Token *before, const Token *token)
 		return !may_follow(token, cover->text, cover->len);
 	if (token_is_literal(token))
 		return before->kind != TOKEN_NAME && !may_precede(before, cover->text);
-	if (before->kind == TOKEN_QUOTED_NAME || token->kind == TOKEN_QUOTED_NAME)
-		return byte_is(cover->text[before->to - 1], BYTE_NAME) || byte_is(cover->text[token->from], BYTE_NAME);
-	return false;
+	if (before->kind == TOKEN_QUOTED_NAME)
+		return byte_is(cover->text[token->from], BYTE_NAME);
+	return token->kind == TOKEN_QUOTED_NAME && byte_is(cover->text[before->to - 1], BYTE_NAME);
 }
 
 /* Of what may stand before a literal without a blank: types and the like, and never a value. */

@@ -118,13 +118,12 @@ analyze_masked(ParseState *pstate, Query *query, JumbleState *jstate, const char
 static MaskJudgement
 judge_query(const char *text, Query *query)
 {
-	bool		is_clients = statement_is(text);
-	MaskJudgement judgement = is_clients ? statement_hide() : judge_part(text, query->stmt_location, query->stmt_len);
+	MaskJudgement judgement = statement_is(text) ? statement_hide() : judge_part(text, query->stmt_location, query->stmt_len);
 
 	if (judgement == MASK_ALL || !literals_executes(query->utilityStmt))
 		return judgement;
-	if (is_clients)
-		statement_hide_all();
+	/* Also where a function does it: what the client sent may have it in a literal. */
+	statement_hide_all();
 	return MASK_ALL;
 }
 
@@ -187,6 +186,8 @@ presentable(PlannedStmt *statement, const char *text)
 	if (text == NULL || !words_count() || creating_extension)
 		return text;
 	judgement = statement_is(text) ? statement_hide() : judge_part(text, statement->stmt_location, statement->stmt_len);
+	if (judgement != MASK_ALL && literals_executes(statement->utilityStmt))
+		judgement = MASK_ALL;
 	if (judgement == MASK_NOTHING)
 		return text;
 	masked = find_masked(text, judgement);

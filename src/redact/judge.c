@@ -121,6 +121,22 @@ follows_parenthesis(Search *search, Finding finding)
 	return finding.parenthesis < search->len && search->text[finding.parenthesis] == '(' && found(search, finding);
 }
 
+/* INTO f, COPY f: whichever schema it is found in, by a path that may be set in the same text, or be somebody's own. */
+static bool
+is_written_to(Search *search, size_t name)
+{
+	size_t		end = name;
+	size_t		from;
+
+	while (end > 0 && (byte_is(search->text[end - 1], BYTE_BLANK) || search->text[end - 1] == '"'))
+		end--;
+	if (end > 1 && search->text[end - 1] == '/' && search->text[end - 2] == '*')
+		return true;
+	for (from = end; from > 0 && end - from <= 5 && byte_is(search->text[from - 1], BYTE_NAME);)
+		from--;
+	return (end - from == 4 && (equals(search->text + from, "into", 4) || equals(search->text + from, "copy", 4) || equals(search->text + from, "only", 4)));
+}
+
 static bool
 try_word(Search *search, const MaskWord *word, Finding finding)
 {
@@ -130,7 +146,8 @@ try_word(Search *search, const MaskWord *word, Finding finding)
 		case MASK_CALL:
 			return follows_parenthesis(search, finding);
 		case MASK_RELATION:
-			return (finding.schema != NOWHERE || search->words->is_in_path) && found(search, finding);
+			return (finding.schema != NOWHERE || search->words->is_in_path || is_written_to(search, finding.name))
+				&& found(search, finding);
 		default:
 			return found(search, finding);
 	}
@@ -310,12 +327,11 @@ try_odd_run(Search *search, size_t from, size_t to)
 {
 	const char *text = search->text;
 	bool		is_escaped = from > 0 && text[from - 1] == '\\';
-	size_t		number = byte_is(text[from], BYTE_DIGIT) ? token_next(text, search->len, from).to : from;
-	bool		is_delimited = false;	/* since a dollar there were digits only */
+	bool		is_delimited = true;	/* since it began, or since a dollar, there were digits only */
 
 	for (size_t at = from; at < to; at++)
 	{
-		bool		may_begin = at == from || at == number || is_delimited || (is_escaped && at - from <= LONGEST_ESCAPE);
+		bool		may_begin = is_delimited || (is_escaped && at - from <= LONGEST_ESCAPE);
 		const char *dollar;
 
 		is_delimited = text[at] == '$' || (is_delimited && byte_is(text[at], BYTE_DIGIT));

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "tcop/pquery.h"
 #include "utils/elog.h"
@@ -42,12 +43,43 @@ withhold(char *text)
 		strlcpy(text, WITHHELD, strlen(text) + 1);
 }
 
+/* The quotes of other languages; in encodings other than UTF-8 whatever may be one. */
+static const char *
+find_foreign_quote(const char *text)
+{
+	static const char *const quotes[] = {"\u00ab", "\u00bb", "\u2018", "\u2019", "\u201a", "\u201b", "\u201c", "\u201d", "\u201e", "\u201f",
+	"\u2039", "\u203a", "\u300c", "\u300d", "\u300e", "\u300f", "\uff02", "\uff07"};
+
+	for (; *text; text++)
+	{
+		if (!IS_HIGHBIT_SET(*text))
+			continue;
+		if (GetDatabaseEncoding() != PG_UTF8)
+			return text;
+		for (int i = 0; i < lengthof(quotes); i++)
+			if (strncmp(text, quotes[i], strlen(quotes[i])) == 0)
+				return text;
+	}
+	return NULL;
+}
+
 /* What only quotes SQL: from the first quote to the last. */
 static void
 cover_quoted(char *text, const char *quotes)
 {
 	if (text)
 		(void) mask_between(text, strlen(text), quotes);
+}
+
+/* The server's own words, in whatever language. */
+static void
+cover_words(char *text, const char *quotes)
+{
+	char	   *foreign = text ? unconstify(char *, find_foreign_quote(text)) : NULL;
+
+	cover_quoted(text, quotes);
+	if (foreign)
+		memset(foreign, '*', strlen(foreign));
 }
 
 static void
@@ -174,33 +206,27 @@ line_watch_object(Oid object)
 
 /* ---- the texts of a line ---- */
 
-/* Where the server refuses input, its words quote it. */
+/* Where the server refuses data, its words quote them: the detail and the context as they are. */
 static bool
-quotes_input(const ErrorData *line)
+quotes_data(const ErrorData *line)
 {
 	int			category = ERRCODE_TO_CATEGORY(line->sqlerrcode);
 
 	return category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION
-		|| category == ERRCODE_TO_CATEGORY(ERRCODE_WITH_CHECK_OPTION_VIOLATION)
-		|| line->sqlerrcode == ERRCODE_SYNTAX_ERROR;
+		|| category == ERRCODE_TO_CATEGORY(ERRCODE_WITH_CHECK_OPTION_VIOLATION);
 }
 
-/* What it takes for a name may be a value whose quotes are the wrong ones. */
+static bool
+quotes_input(const ErrorData *line)
+{
+	return quotes_data(line) || line->sqlerrcode == ERRCODE_SYNTAX_ERROR;
+}
+
+/* What it takes for a column may be a value whose quotes are the wrong ones. */
 static bool
 quotes_name(const ErrorData *line)
 {
-	switch (line->sqlerrcode)
-	{
-		case ERRCODE_UNDEFINED_COLUMN:
-		case ERRCODE_UNDEFINED_TABLE:
-		case ERRCODE_UNDEFINED_OBJECT:
-		case ERRCODE_UNDEFINED_FUNCTION:
-		case ERRCODE_UNDEFINED_SCHEMA:
-		case ERRCODE_NAME_TOO_LONG:
-			return true;
-		default:
-			return false;
-	}
+	return line->sqlerrcode == ERRCODE_UNDEFINED_COLUMN;
 }
 
 static void
@@ -217,9 +243,9 @@ cover_message(ErrorData *line, bool names, bool belongs)
 	else if (names || (belongs && begins(line->message, "duration: ")))
 		cover_quoted(line->message, "'$");
 	else if (belongs && quotes_input(line))
-		cover_quoted(line->message, "'\"");
+		cover_words(line->message, "'\"");
 	else if (belongs && quotes_name(line))
-		cover_quoted(line->message, "\"");
+		cover_words(line->message, "\"");
 }
 
 static void
@@ -229,7 +255,7 @@ cover_detail(ErrorData *line, char *detail, bool belongs)
 
 	if (detail == NULL)
 		return;
-	if (belongs && quotes_input(line))
+	if (belongs && quotes_data(line))
 		withhold(detail);
 	else if (begins(line->funcname, "elog_node_display")
 			 && (belongs || names_secret(detail) || has_watched_object(detail)))
@@ -244,7 +270,7 @@ cover_detail(ErrorData *line, char *detail, bool belongs)
 		(void) mask_params(detail, strlen(detail), &params);
 	}
 	else if (belongs)
-		cover_quoted(detail, "'\"");
+		cover_words(detail, "'\"");
 }
 
 static void
@@ -253,7 +279,7 @@ cover_hint(ErrorData *line, char *hint, bool belongs)
 	if (names_secret(hint))
 		cover_quoted(hint, "'$");
 	else if (belongs && (quotes_input(line) || quotes_name(line)))
-		cover_quoted(hint, "'\"");
+		cover_words(hint, "'\"");
 }
 
 static void
@@ -261,10 +287,10 @@ cover_context(ErrorData *line, char *context, bool belongs)
 {
 	if (context == NULL)
 		return;
-	if (belongs && quotes_input(line))
+	if (belongs && quotes_data(line))
 		withhold(context);
 	else if (belongs)
-		cover_quoted(context, "'\"");
+		cover_words(context, "'\"");
 	else if (names_secret(context))
 		cover_quoted(context, "'$");
 }

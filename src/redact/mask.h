@@ -18,7 +18,7 @@
 typedef enum MaskWordKind
 {
 	MASK_CALL,					/* f(...): counts where "(" follows, in whatever schema */
-	MASK_RELATION,				/* secrets.f, and plain f where the schema is in the search path */
+	MASK_RELATION,				/* secrets.f; plain f where it is written to (INTO, COPY), or the schema is in the search path */
 	MASK_ANYWHERE,				/* whatever stands around it: a wrapper of a user's */
 } MaskWordKind;
 

@@ -239,6 +239,7 @@ skip_exponent(const char *text, size_t end, size_t from)
 	return at < end && byte_is(text[at], BYTE_DIGIT) ? skip_digits(text, end, at) : from;
 }
 
+/* What is glued to a number is taken for a part of it, as newer servers do, to refuse it. */
 static Token
 read_number(const char *text, size_t end, size_t from)
 {
@@ -251,7 +252,7 @@ read_number(const char *text, size_t end, size_t from)
 			at = skip_digits(text, end, at + 1);
 		at = skip_exponent(text, end, at);
 	}
-	return undelimited(TOKEN_NUMBER, from, at);
+	return undelimited(TOKEN_NUMBER, from, skip(text, end, at, BYTE_LETTER | BYTE_DIGIT));
 }
 
 Token

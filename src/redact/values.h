@@ -6,8 +6,8 @@
 #define SECRETS_REDACT_VALUES_H
 
 /*
- * A value has come in, or goes out, and with it what is a password in it (members.h).
- * Remembered until another transaction has brought values, and a third one does:
+ * A value has come in, or goes out; what is a password in it is remembered too
+ * (members.h).  For its transaction, and until the next but one that brings values:
  * the lines that tell of a transaction's end come after it.  Never raises.
  */
 extern void values_remember(const char *value, Size len);

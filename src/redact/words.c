@@ -23,6 +23,7 @@ typedef struct Guarded
 
 static MaskWord *words = NULL;
 static int	nwords = 0;
+static MaskIndex word_index;
 static Guarded ours[MOST_OF_OURS];
 static int	nours = 0;
 
@@ -64,6 +65,7 @@ insert(MaskWord word, int at)
 	memmove(words + at + 1, words + at, (size_t) (nwords - at) * sizeof(MaskWord));
 	words[at] = word;
 	nwords++;
+	word_index = mask_index(words, nwords);
 	return true;
 }
 
@@ -187,6 +189,7 @@ assign_functions(const char *list, void *extra)
 {
 	for (; nwords > nours; nwords--)
 		free(unconstify(char *, words[nwords - 1].name));
+	word_index = mask_index(words, nwords);
 	(void) each_function(list, append_users);
 }
 
@@ -201,6 +204,7 @@ current_words(void)
 		.nwords = nwords,
 		.harmless = harmless,
 		.nharmless = lengthof(harmless),
+		.index = &word_index,
 		.is_in_path = namespace_search_path && strstr(namespace_search_path, "secrets")
 	};
 }

@@ -3,9 +3,10 @@
  */
 #include "postgres.h"
 
-#include "libpq/crypt.h"
+#include "common/saslprep.h"
 #include "mb/pg_wchar.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 
 #include "base/refuse.h"
 #include "crypto/random.h"
@@ -231,15 +232,50 @@ iterations(void)
 	return setting ? Max(FEWEST_ITERATIONS, Min(MOST_ITERATIONS, atoi(setting))) : FEWEST_ITERATIONS;
 }
 
+/*
+ * By SASLprep, as the server does it: what that forbids stays as it is.  It works on
+ * copies, which are wiped with the scratch.
+ */
+static SecretBuffer *
+prepare(SecretBuffer *password)
+{
+	MemoryContext before = MemoryContextSwitchTo(buffer_scratch());
+	char	   *prepared = buffer_data(password);
+	pg_saslprep_rc result = pg_saslprep(buffer_data(password), &prepared);
+	MemoryContext scratch = MemoryContextSwitchTo(before);
+	Size		len;
+	SecretBuffer *out;
+
+	if (result != SASLPREP_SUCCESS)
+		prepared = buffer_data(password);
+	len = strlen(prepared);
+	out = buffer_alloc(len);
+	memcpy(buffer_data(out), prepared, len);
+	MemoryContextDelete(scratch);
+	return out;
+}
+
 char *
 credential_verifier(SecretBuffer *password)
 {
+	SecretBuffer *prepared = prepare(password);
 	uint8_t		salt[SCRAM_SALT_LEN];
 	char		verifier[SCRAM_VERIFIER_SIZE];
 
-	if (!random_public(salt, sizeof(salt)))
+	if (!random_public(salt, sizeof(salt))
+		|| !scram_verifier(buffer_data(prepared), buffer_len(prepared), iterations(), salt, verifier))
 		refuse_crypto();
-	if (scram_verifier(buffer_data(password), buffer_len(password), iterations(), salt, verifier))
-		return pstrdup(verifier);
-	return encrypt_password(PASSWORD_TYPE_SCRAM_SHA_256, "", buffer_data(password));
+	buffer_free(prepared);
+	return pstrdup(verifier);
+}
+
+bool
+credential_verifies(SecretBuffer *password, const char *role, const char *verifier)
+{
+	SecretBuffer *prepared = prepare(password);
+	bool		verifies = scram_verifies(buffer_data(prepared), buffer_len(prepared), verifier)
+		|| md5_verifies(buffer_data(password), buffer_len(password), role, verifier);
+
+	buffer_free(prepared);
+	return verifies;
 }

@@ -47,7 +47,10 @@ typedef struct PasswordOptions
 
 extern SecretBuffer *credential_new_password(const PasswordOptions *options);
 
-/* What the server keeps of a password: SCRAM-SHA-256$...  Nothing secret; palloc'd.  ASCII passwords are made here. */
+/* What a server keeps of a password: SCRAM-SHA-256$...  Nothing secret; palloc'd. */
 extern char *credential_verifier(SecretBuffer *password);
+
+/* Whether that, or what MD5 makes of it and the role's name, is of this password. */
+extern bool credential_verifies(SecretBuffer *password, const char *role, const char *verifier);
 
 #endif

@@ -8,7 +8,6 @@
 #include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
 #include "commands/user.h"
-#include "libpq/crypt.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_node.h"
@@ -139,10 +138,8 @@ bool
 local_verifies(Oid role, SecretBuffer *password)
 {
 	char	   *verifier = read_verifier(role);
-	PasswordProblem problem = NULL;
 
-	return verifier != NULL
-		&& plain_crypt_verify(GetUserNameFromId(role, false), verifier, buffer_data(password), &problem) == 0;
+	return verifier != NULL && credential_verifies(password, GetUserNameFromId(role, false), verifier);
 }
 
 bool

@@ -24,13 +24,10 @@ static Blotter *const blotter = (Blotter *) memory;
 
 /* ---- what is sought: values, and what blot.c makes of them ---- */
 
-#define SHORTEST_WORD	6
-#define MOST_WORDS		4
-
 typedef struct Sought
 {
 	int			n;
-	Part		parts[NVALUES * (1 + MOST_WORDS)];
+	Part		parts[NVALUES * (1 + BLOT_MOST_WORDS)];
 } Sought;
 
 static bool
@@ -52,11 +49,11 @@ seek_words(Sought *sought, const Part *value)
 
 	if (value->len > BLOT_LONG || value->len == 0 || value->data[0] == '{' || memmem(value->data, value->len, "://", 3))
 		return;
-	for (size_t at = 0, end; at < value->len && n < MOST_WORDS; at = end + 1)
+	for (size_t at = 0, end; at < value->len && n < BLOT_MOST_WORDS; at = end + 1)
 	{
 		for (end = at; end < value->len && is_of_word(value->data[end]);)
 			end++;
-		if (end - at >= SHORTEST_WORD)
+		if (end - at >= BLOT_SHORTEST_WORD)
 			sought->parts[sought->n++] = (Part) {value->data + at, end - at}, n++;
 	}
 }
@@ -74,7 +71,7 @@ seek_bare(Sought *bare, const Part *value)
 		else
 			part.data[part.len++] = value->data[i];
 	}
-	if (!has_quote || part.len < SHORTEST_WORD)
+	if (!has_quote || part.len < BLOT_SHORTEST_WORD)
 		part.len = 0;
 	bare->parts[bare->n++] = part;
 }

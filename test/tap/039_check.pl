@@ -505,11 +505,12 @@ value($node, q{ALTER ROLE app SET secrets.actor = 'somebody'});
 is(show(rows($node)), '', 'these are none');
 endangers('a setting in a file', 'critical', qr/^setting app\.secret looks like a secret, and every role can SHOW it/, do => set(q{app.secret = 'canary'}),
 	mend => sub { (my $text = slurp_file("$data/postgresql.conf")) =~ s/^app\.secret.*\n//m; unlink "$data/postgresql.conf"; append_to_file("$data/postgresql.conf", $text); $node->reload });
-endangers('a password in a command', 'warning', qr/^setting archive_command seems to have a password in it/, do => set(q{archive_command = 'PGPASSWORD=canary cp %p /nowhere'}), mend => set(q{archive_command = ''}));
-foreach my $command ('cp %p /secret /token/%f', 'send --password-file=/x %p', 'TOKEN=$(cat /x) send %p')
+endangers('a password in a command', 'warning', qr/^setting restore_command seems to have a password in it/, do => set(q{restore_command = 'PGPASSWORD=canary cp %f %p'}), mend => set(q{restore_command = ''}));
+endangers('among the arguments of another', 'warning', qr/^setting archive_cleanup_command seems to have a password in it/, do => set(q{archive_cleanup_command = 'clean --secret-key=/x --token "canary" %r'}), mend => set(q{archive_cleanup_command = ''}));
+foreach my $command ('cp /secret /token/%f %p', 'send --password-file=/x %p', 'TOKEN=$(cat /x) send %p', 'send --token "$TOKEN" %p')
 {
-	configure($node, "archive_command = '$command'", 'reload');
-	wait_for(sub { value($node, 'SHOW archive_command') eq $command }, 'reload');
+	configure($node, "restore_command = '$command'", 'reload');
+	wait_for(sub { value($node, 'SHOW restore_command') eq $command }, 'reload');
 	is(show(rows($node)), '', "none in: $command");
 }
 endangers('primary_conninfo', 'warning', qr/^setting primary_conninfo has a password in the clear/, do => set(q{primary_conninfo = 'host=x password=canary'}), mend => set(q{primary_conninfo = 'host=x passfile=/y'}));
@@ -556,7 +557,6 @@ foreach (
 value($node, q{CREATE VIEW public.v AS SELECT secrets.put('a', v) FROM public.t});
 is(show(rows($node)), '', 'a view without one');
 value($node, 'DROP VIEW public.v');
-endangers('a materialized view', 'critical', qr/^materialized view public\.mv keeps what functions of ours give/, do => q{CREATE MATERIALIZED VIEW public.mv AS SELECT secrets.try_get('none')});
 endangers('a default', 'critical', qr/^column v of table public\.t is filled with what functions of ours give/, do => q{ALTER TABLE public.t ALTER v SET DEFAULT secrets.get('app/db')});
 
 # Functions that are given values, and functions that lend them.

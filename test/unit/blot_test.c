@@ -177,6 +177,29 @@ many(void)
 	CHECK(blot_is_empty(blotter));
 }
 
+/* However many texts and hashes each of them makes. */
+static void
+very_many(void)
+{
+	static const char *const forms[] = {
+		"%08dabcdefghijklmnopqrstuvwxyzabcdef", "%08dabcdefghi'bcdefghijklmnopqr\"abcdefghijklmnopq\\abcdef", "%08d-abcdefg-abcdefg-abcdefg-abcdefg'"
+	};
+	char		value[80];
+
+	for (size_t form = 0; form < lengthof(forms); form++)
+	{
+		begin();
+		for (int i = 0; i < 10 * BLOT_MOST; i++)
+			blot_remember(blotter, value, (size_t) sprintf(value, forms[form], i));
+		for (int i = 9 * BLOT_MOST; i < 10 * BLOT_MOST; i++)
+		{
+			size_t		len = (size_t) sprintf(value, forms[form], i);
+
+			expect(value, stars(len));
+		}
+	}
+}
+
 /* ---- what it finds ---- */
 
 static void
@@ -269,10 +292,12 @@ blindly(void)
 	expect("\\x01784b392e74717e5601", "\\x01****************01");
 	expect("[ 120 75 57 46 116 113 126 86 ]", "[ *************************** ]");
 	expect("{0,-1,120,75,57,46,116,113,126,86,7}", "{0,-1,***************************,7}");
+	expect("[120, 75, 57, 46, 116, 113, 126, 86]", "[**********************************]");
 	expect_stays("120 75 57 46 116 113 126");
 	/* A value that does not begin with the run. */
 	begin_with("abcdefgh");
 	expect("eGFiY2RlZmdo", "e***********");
+	expect("YWJjZGVmZ2g", "***********");
 	expect("AAABeGFiY2RlZmdo", "AAABe***********");
 	expect("QUFBYWJjZGVmZ2hC", "QUFB***********C");
 	expect("aYWJjZGVmZ2g=", "a***********=");
@@ -480,6 +505,7 @@ main(void)
 	RUN(only_what_was_remembered);
 	RUN(ages);
 	RUN(many);
+	RUN(very_many);
 	RUN(as_it_is);
 	RUN(whatever_case);
 	RUN(wherever);

@@ -64,6 +64,22 @@ both_special_digits(void)
 	expect_refused("+/+/", 4);
 }
 
+/* RFC 4648, section 10; and what is none. */
+static void
+with_padding(void)
+{
+	static const char *const texts[] = {"", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"};
+	static const char *const bad[] = {"=", "==", "===", "====", "Z===", "Zg=", "Zg", "Zh==", "Zg==Zg==", "Zm8", "Zm9=", "Zm-_", "Zm9v ", "Zm\n9", "Zg==="};
+	uint8_t		out[16];
+	size_t		n;
+
+	for (size_t len = 0; len <= 6; len++)
+		CHECK(base64_decode(texts[len], strlen(texts[len]), out, &n) && n == len && memcmp(out, "foobar", len) == 0, "%s", texts[len]);
+	CHECK(base64_decode("+/+/", 4, out, &n) && n == 3);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CHECK(!base64_decode(bad[i], strlen(bad[i]), out, &n), "%s", bad[i]);
+}
+
 static void
 round_trips(void)
 {
@@ -231,6 +247,7 @@ main(void)
 {
 	RUN(known_texts);
 	RUN(both_special_digits);
+	RUN(with_padding);
 	RUN(round_trips);
 	RUN(one_text_each);
 	RUN(foreign_characters);

@@ -480,6 +480,18 @@ scram(void)
 	CHECK(unharmed() || all_bytes(out, sizeof(out), UNTOUCHED));
 }
 
+static void
+scram_again(void)
+{
+	CHECK(scram_verifies("pencil", 6, "SCRAM-SHA-256$2:YWJj$CQ3HS/kvr1i+x7HNE7t9n79D9We/Si/2Lmg0kREn9Jc=:ejidwsrP3rZvVW7sUL36cf0JfL0RCstoTlwC8DsEfjY=") == unharmed());
+}
+
+static void
+md5(void)
+{
+	CHECK(md5_verifies("pencil", 6, "user", "md520c46e3762c864548e296b33c3406aa9") == unharmed());
+}
+
 static char one_room[32768];
 static char other_room[32768];
 static PemText one;
@@ -664,6 +676,8 @@ static void subkey_faults(void) { fail_each_call(subkey, 2); }
 static void ready_mac_faults(void) { fail_each_call(ready_mac, 14); }
 static void hashing_faults(void) { fail_each_call(hashing, 6); }
 static void scram_faults(void) { fail_each_call(scram, 4); }
+static void scram_again_faults(void) { fail_each_call(scram_again, 4); }
+static void md5_faults(void) { fail_each_call(md5, 6); }
 static void ssh_key_faults(void) { fail_each_call(ssh_key, 5); }
 static void ed25519_key_faults(void) { fail_each_call(ed25519_key, 4); }
 static void p256_key_faults(void) { fail_each_call(p256_key, 9); }
@@ -875,6 +889,8 @@ main(int argc, char **argv)
 	RUN(ready_mac_faults);
 	RUN(hashing_faults);
 	RUN(scram_faults);
+	RUN(scram_again_faults);
+	RUN(md5_faults);
 	RUN(ssh_key_faults);
 	RUN(ed25519_key_faults);
 	RUN(p256_key_faults);

@@ -10,6 +10,7 @@ may be left, but more may be covered.
 
 import os
 import random
+import re
 import subprocess
 import sys
 
@@ -59,6 +60,7 @@ NAMES = ("prod/db", "a", "A-b_c.d", "x@y+z=1", "a/b/c.d", "0")
 QUALIFIED = ("secrets.put(", "secrets.get(", "SECRETS.Label(", '"secrets"."put"(', "secrets . put (", "secrets/**/./**/put(")
 UNQUALIFIED = ("put(", "app.put(", '"Secrets".put(', "my.secrets.put(", "lower(", "x.f (")
 DOLLAR_TAGS = ("", "q", "body_1", "\u00e4", "_")
+WORD = re.compile(rb"(secrets *\. *)?(put *\(|inbox)")
 BLANKS = (" ", "\n", "\t", "  ", "\r\n", "\f")
 
 
@@ -301,6 +303,8 @@ class Writer:
         if self.chance(0.05):
             self.text.code("; ")
             self.foreign_body()
+        if not self.names_word:
+            self.text.code("; call put()")
 
     # PASSWORD '...'
 
@@ -334,8 +338,9 @@ class Differential:
 
     @staticmethod
     def is_covered(got, text, length):
-        """Not a byte of a value is left, and nothing has become anything but asterisks."""
-        return all(b == ord("*") or w != ord("*") or t == ord("*") for b, w, t in zip(got, text.left[:length], text.bytes))
+        """Not a byte of a value is left, but where no word is, one that is in a value."""
+        got = WORD.sub(lambda word: b"*" * len(word.group()), got)
+        return all(b == ord("*") or w != ord("*") for b, w in zip(got, text.left[:length]))
 
     def whole(self):
         writer = Writer(self.random)
@@ -343,7 +348,7 @@ class Differential:
         text = bytes(writer.text.bytes)
         (judged, *numbers), got = self.driver.ask(f"sql {ALL}", text)
         self.expect("masked", got == bytes(writer.text.left), text, got, bytes(writer.text.left))
-        self.expect("judged", judged == ALL or not writer.names_word, text)
+        self.expect("judged", judged == ALL, text)
         names = sum(1 << (n - 1) for n in writer.parameters["names"])
         values = sum(1 << (n - 1) for n in writer.parameters["values"])
         self.expect("parameters", numbers == [names, values] * 2, text, numbers, names, values)
@@ -351,8 +356,8 @@ class Differential:
 
     def cut(self, text):
         length = self.random.randrange(len(text.bytes))
-        # Half of a doubled quote is a whole one.
-        while length and text.bytes[length - 1] in b"'\"":
+        # Half of a doubled quote is a whole one, and half of a number may be a sign.
+        while length and text.bytes[length - 1] in b"'\".-":
             length -= 1
         _, got = self.driver.ask(f"sql {ALL}", bytes(text.bytes[:length]))
         self.expect("cut", self.is_covered(got, text, length), bytes(text.bytes[:length]), got, bytes(text.left[:length]))
@@ -397,7 +402,7 @@ class Differential:
 
 def main():
     arguments = sys.argv[1:]
-    count = 500000 if "long" in arguments else 10000
+    count = 500000 if "long" in arguments else 25000
     seed = next((word for word in arguments if word != "long"), "secrets")
     good = Differential(seed).run(count)
     print(f"mask-differential: {count} rounds of four texts each")

@@ -326,7 +326,7 @@ numbers(void)
 	expect_masked("select a[~1~], f(~1~)::numeric(~10~,~2~)");
 	/* Else it would begin a comment. */
 	expect_becomes("select 1/2, 3/45, x/.5", "select */?, */?*, x/?*");
-	expect_masked("select ~25~kB, ~1~or ~2~");
+	expect_masked("select ~25kB~, ~1or~ ~2~");
 }
 
 static void
@@ -504,7 +504,7 @@ quotes_within_values(void)
 	expect_masked_and_judged("select secrets.put('a', ~1~'~x' y)~");
 	expect_masked_and_judged("select secrets.put('a', $1'~x' y)~");
 	expect_masked("select re'~abc', 'd'~");
-	expect_masked("select ~1~e'~x', 0xe'x'~");
+	expect_masked("select ~1e~'~x', 0xe'x'~");
 	expect_becomes("do$$ begin x 'v' end $$", "'**********************");
 }
 
