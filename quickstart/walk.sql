@@ -49,11 +49,10 @@ SELECT secrets.get('tour/db/password') AS current, secrets.get('tour/db/password
 \echo
 SELECT secrets.put('tour/seen', 'n3w'), query FROM pg_stat_activity WHERE pid = pg_backend_pid();
 \set check '(SELECT secrets.put(''tour/seen'', ''n3w'') > 0 AND query LIKE ''%tour/seen%'' AND query NOT LIKE ''%n3w%'' FROM pg_stat_activity WHERE pid = pg_backend_pid())'
-\i :hold
 -- From here on it need not be told again.
 \set ECHO none
 SET client_min_messages = warning;
-\set ECHO queries
+\i :hold
 
 \echo '=== What lies in the table'
 \echo 'A sealed box, bound to its secret and version: moved or edited by hand, it does not open.'

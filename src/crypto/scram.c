@@ -83,7 +83,7 @@ scram_verifier(const char *password, size_t len, int iterations, const uint8_t s
 typedef struct Verifier
 {
 	long		iterations;
-	uint8_t		salt[SALT_MOST + 2];
+	uint8_t		salt[SALT_MOST + 4];
 	size_t		salt_len;
 	Keys		keys;
 } Verifier;
@@ -91,7 +91,8 @@ typedef struct Verifier
 static bool
 read_salt(const char *text, size_t len, Verifier *verifier)
 {
-	return len / 4 * 3 <= SALT_MOST && base64_decode(text, len, verifier->salt, &verifier->salt_len);
+	return len / 4 * 3 <= SALT_MOST + 2
+		&& base64_decode(text, len, verifier->salt, &verifier->salt_len) && verifier->salt_len <= SALT_MOST;
 }
 
 static bool

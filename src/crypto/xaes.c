@@ -97,6 +97,7 @@ static bool
 derive_subkey(XaesKey *key, const uint8_t *nonce, uint8_t subkey[CRYPTO_KEY_LEN])
 {
 	uint8_t		in[2 * BLOCK] = {0};
+	bool		ok;
 
 	for (int i = 0; i < 2; i++)
 	{
@@ -108,7 +109,9 @@ derive_subkey(XaesKey *key, const uint8_t *nonce, uint8_t subkey[CRYPTO_KEY_LEN]
 		for (int j = 0; j < BLOCK; j++)
 			m[j] ^= key->k1[j];
 	}
-	return encrypt_blocks(key->derive, in, subkey, 2);
+	ok = encrypt_blocks(key->derive, in, subkey, 2);
+	crypto_wipe(in, sizeof(in));	/* its first bytes are known, and so K1 would be */
+	return ok;
 }
 
 /* Points the GCM context at one message: subkey, second half of the nonce, associated data. */

@@ -42,6 +42,12 @@ has_delimiters(const Token *token)
 }
 
 static bool
+is_bare(const Token *token)
+{
+	return token->kind == TOKEN_NAME || token->kind == TOKEN_NUMBER || token->kind == TOKEN_PARAM;
+}
+
+static bool
 is_one_of(char c, const char *bytes)
 {
 	return c != '\0' && strchr(bytes, c) != NULL;
@@ -83,9 +89,7 @@ is_glued(const Cover *cover, const Token *before, const Token *token)
 		return !may_follow(token, cover->text, cover->len);
 	if (token_is_literal(token))
 		return before->kind != TOKEN_NAME && !may_precede(before, cover->text);
-	if (before->kind == TOKEN_QUOTED_NAME)
-		return byte_is(cover->text[token->from], BYTE_NAME);
-	return token->kind == TOKEN_QUOTED_NAME && byte_is(cover->text[before->to - 1], BYTE_NAME);
+	return (before->kind == TOKEN_QUOTED_NAME && is_bare(token)) || (token->kind == TOKEN_QUOTED_NAME && is_bare(before));
 }
 
 /* Of what may stand before a literal without a blank: types and the like, and never a value. */

@@ -27,7 +27,7 @@
 static const char *const marks[] = {SCHEMA, "u", NULL};
 static const char *const passwords[] = {"password", "sslpassword", "postgres", "postgresql", NULL};
 
-static const Finding nothing = {.word = NULL, .schema = NOWHERE, .dot = NOWHERE, .parenthesis = NOWHERE};
+static const Finding nothing = {.word = NULL, .into = NOWHERE, .schema = NOWHERE, .dot = NOWHERE, .parenthesis = NOWHERE};
 
 typedef struct Search
 {
@@ -121,20 +121,47 @@ follows_parenthesis(Search *search, Finding finding)
 	return finding.parenthesis < search->len && search->text[finding.parenthesis] == '(' && found(search, finding);
 }
 
-/* INTO f, COPY f: whichever schema it is found in, by a path that may be set in the same text, or be somebody's own. */
-static bool
-is_written_to(Search *search, size_t name)
+static size_t
+skip_back(const char *text, size_t at)
 {
-	size_t		end = name;
-	size_t		from;
+	while (at > 0 && (byte_is(text[at - 1], BYTE_BLANK) || text[at - 1] == '"'))
+		at--;
+	return at;
+}
 
-	while (end > 0 && (byte_is(search->text[end - 1], BYTE_BLANK) || search->text[end - 1] == '"'))
-		end--;
-	if (end > 1 && search->text[end - 1] == '/' && search->text[end - 2] == '*')
-		return true;
-	for (from = end; from > 0 && end - from <= 5 && byte_is(search->text[from - 1], BYTE_NAME);)
-		from--;
-	return (end - from == 4 && (equals(search->text + from, "into", 4) || equals(search->text + from, "copy", 4) || equals(search->text + from, "only", 4)));
+/*
+ * INTO f, COPY f: whichever schema it is found in, by a path that may be set in the
+ * same text, or be somebody's own.  Where the word stands, NOWHERE: there is none.
+ */
+static size_t
+find_into(Search *search, size_t name)
+{
+	const char *text = search->text;
+	size_t		end = skip_back(text, name);
+	size_t		from = end - 4;
+
+	if (end < 4 || (from > 0 && byte_is(text[from - 1], BYTE_NAME)))
+		return NOWHERE;
+	return equals(text + from, "into", 4) || equals(text + from, "copy", 4) || equals(text + from, "only", 4) ? from : NOWHERE;
+}
+
+/* What stands before a comment one would have to look for. */
+static bool
+follows_comment(Search *search, size_t name)
+{
+	size_t		end = skip_back(search->text, name);
+
+	return end >= 2 && search->text[end - 1] == '/' && search->text[end - 2] == '*';
+}
+
+static bool
+try_relation(Search *search, Finding finding)
+{
+	if (finding.schema == NOWHERE && follows_comment(search, finding.name))
+		return cannot_tell(search);
+	if (finding.schema == NOWHERE)
+		finding.into = find_into(search, finding.name);
+	return (finding.schema != NOWHERE || finding.into != NOWHERE || search->words->is_in_path) && found(search, finding);
 }
 
 static bool
@@ -146,8 +173,7 @@ try_word(Search *search, const MaskWord *word, Finding finding)
 		case MASK_CALL:
 			return follows_parenthesis(search, finding);
 		case MASK_RELATION:
-			return (finding.schema != NOWHERE || search->words->is_in_path || is_written_to(search, finding.name))
-				&& found(search, finding);
+			return try_relation(search, finding);
 		default:
 			return found(search, finding);
 	}

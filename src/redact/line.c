@@ -8,6 +8,10 @@
  *
  * All is done in place: an error is being reported, there may be no memory, and
  * nothing here may fail.  A text keeps its length.
+ *
+ * The log alone is masked, and not what the client is told: what it said itself is
+ * no news to it; and if it were told where something was covered, it could ask for
+ * values that it may not have, word by word.
  */
 #include "postgres.h"
 
@@ -15,6 +19,7 @@
 #include "miscadmin.h"
 #include "tcop/pquery.h"
 #include "utils/elog.h"
+#include "utils/guc.h"
 
 #include "redact/line.h"
 #include "redact/statement.h"
@@ -328,6 +333,19 @@ belongs_to_one(const ErrorData *line, MaskJudgement statement)
 		|| runs_secretly() || may_belong(line);
 }
 
+/* What becomes of a line's statement is decided by the server in this way. */
+static bool
+shows_statement(const ErrorData *line)
+{
+	if (line->hide_stmt)
+		return false;
+	if (line->elevel == LOG || line->elevel == LOG_SERVER_ONLY)
+		return log_min_error_statement == LOG || log_min_error_statement <= ERROR;
+	if (line->elevel == WARNING_CLIENT_ONLY)
+		return false;
+	return line->elevel >= (log_min_error_statement == LOG ? FATAL : log_min_error_statement);
+}
+
 static void
 cover_texts(ErrorData *line)
 {
@@ -349,17 +367,136 @@ cover_texts(ErrorData *line)
 		cover_passwords(texts[i]);
 		values_cover(texts[i]);
 	}
-	if (!line->hide_stmt && !statement_cover_values())
+	if (shows_statement(line) && !statement_cover_values())
 		line->hide_stmt = true;
 	if (statement != MASK_NOTHING && line->elevel >= ERROR)
 		statement_report();
 }
 
+/* ---- for the log alone ---- */
+
+#define NTEXTS 6
+
+static void
+list_texts(ErrorData *line, char **texts[NTEXTS])
+{
+	texts[0] = &line->message;
+	texts[1] = &line->detail;
+	texts[2] = &line->detail_log;
+	texts[3] = &line->hint;
+	texts[4] = &line->context;
+	texts[5] = &line->internalquery;
+}
+
+static void
+wipe_and_free(char *text)
+{
+	if (text == NULL)
+		return;
+	explicit_bzero(text, strlen(text));
+	pfree(text);
+}
+
+/* False: there is no memory. */
+static bool
+copy_texts(ErrorData *line, char *copies[NTEXTS])
+{
+	char	  **texts[NTEXTS];
+	bool		is_complete = true;
+
+	list_texts(line, texts);
+	for (int i = 0; i < NTEXTS; i++)
+	{
+		Size		size = *texts[i] ? strlen(*texts[i]) + 1 : 0;
+
+		copies[i] = size ? palloc_extended(size, MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE) : NULL;
+		if (copies[i])
+			memcpy(copies[i], *texts[i], size);
+		is_complete &= copies[i] || size == 0;
+	}
+	for (int i = 0; i < NTEXTS && !is_complete; i++)
+		wipe_and_free(copies[i]);
+	return is_complete;
+}
+
+static void
+swap_texts(ErrorData *line, char *copies[NTEXTS])
+{
+	char	  **texts[NTEXTS];
+
+	list_texts(line, texts);
+	for (int i = 0; i < NTEXTS; i++)
+	{
+		char	   *text = *texts[i];
+
+		*texts[i] = copies[i];
+		copies[i] = text;
+	}
+}
+
+/* The line that is being emitted goes to the log as it is now; what is emitted then is the client's. */
+static bool is_for_log = false;
+
+static void
+emit_for_log(ErrorData *line)
+{
+	line->output_to_client = false;
+	is_for_log = true;
+	PG_TRY();
+	{
+		EmitErrorReport();
+	}
+	PG_FINALLY();
+	{
+		is_for_log = false;
+	}
+	PG_END_TRY();
+	line->output_to_client = true;
+	line->output_to_server = false;
+}
+
+static bool
+has_changed(ErrorData *line, char *copies[NTEXTS])
+{
+	char	  **texts[NTEXTS];
+
+	list_texts(line, texts);
+	for (int i = 0; i < NTEXTS; i++)
+		if (copies[i] && strcmp(copies[i], *texts[i]) != 0)
+			return true;
+	return false;
+}
+
+/* Where it is the client's, too, and there is no memory, both are told the same. */
+static bool
+cover_apart(ErrorData *line)
+{
+	char	   *others[NTEXTS];
+	bool		is_apart;
+
+	if (!copy_texts(line, others))
+		return false;
+	cover_texts(line);
+	is_apart = has_changed(line, others);
+	if (is_apart)
+	{
+		emit_for_log(line);
+		swap_texts(line, others);
+	}
+	for (int i = 0; i < NTEXTS; i++)
+		wipe_and_free(others[i]);
+	return is_apart;
+}
+
 static void
 cover_line(ErrorData *line)
 {
-	if (words_count())
+	if (words_count() && !is_for_log)
+	{
+		if (line->output_to_client && cover_apart(line))
+			return;
 		cover_texts(line);
+	}
 	if (next_hook)
 		next_hook(line);
 }

@@ -493,6 +493,8 @@ mask_code(Cover *cover, size_t from, size_t end, int nbodies)
 static size_t
 found_from(const Finding *finding)
 {
+	if (finding->into != NOWHERE)
+		return finding->into;
 	return finding->schema != NOWHERE ? finding->schema : finding->name;
 }
 
@@ -523,6 +525,7 @@ uncover(Cover *cover, const Finding *finding)
 	for (size_t at = found_from(finding); at < found_to(finding); at++)
 		if (cover->text[at] == '*')
 			cover_byte(cover, at, ' ');
+	write_back(cover, finding->into, "into", 4);
 	write_back(cover, finding->schema, SCHEMA, sizeof(SCHEMA) - 1);
 	write_back(cover, finding->dot, ".", 1);
 	write_back(cover, finding->parenthesis, "(", 1);

@@ -35,6 +35,7 @@ static struct
 	Size		len;
 	MaskJudgement judgement;
 	bool		is_masked;		/* the copy is not as the text is */
+	uint64		ncovered;		/* how many values had come when they were covered in it */
 }			known;
 
 static bool
@@ -121,6 +122,7 @@ static void
 show(const char *text, MaskJudgement judgement)
 {
 	known.is_masked = true;
+	known.ncovered = 0;
 	if (has_room(known.len + 1))
 	{
 		memcpy(copy, text, known.len + 1);
@@ -174,7 +176,7 @@ statement_masked(void)
 bool
 statement_cover_values(void)
 {
-	if (debug_query_string == NULL || !values_any())
+	if (debug_query_string == NULL || !values_any() || (is_shown() && known.ncovered == values_counted()))
 		return true;
 	if (!is_shown())
 	{
@@ -184,6 +186,7 @@ statement_cover_values(void)
 	}
 	if (debug_query_string == copy)
 		values_cover(copy);
+	known.ncovered = values_counted();
 	return true;
 }
 

@@ -14,6 +14,7 @@ static uint64 room[BLOT_SIZE / sizeof(uint64)];	/* untouched, it is no memory of
 static Blotter *const blotter = (Blotter *) room;
 
 static bool is_begun = false;
+static uint64 ncounted = 0;
 static LocalTransactionId age = InvalidLocalTransactionId;	/* whose values come in now */
 
 /* The first time in this process.  Where there is no randomness it works the same, under a key that anybody knows. */
@@ -38,8 +39,15 @@ values_remember(const char *value, Size len)
 	if (age != now)
 		blot_age(blotter);
 	age = now;
+	ncounted++;
 	blot_remember(blotter, value, len);
 	members_remember(blotter, value, len);
+}
+
+uint64
+values_counted(void)
+{
+	return ncounted;
 }
 
 bool

@@ -15,6 +15,9 @@ extern void values_remember(const char *value, Size len);
 /* Whether there are any to look for. */
 extern bool values_any(void);
 
+/* How many have come so far, in all of this process's life. */
+extern uint64 values_counted(void);
+
 /* For redact's own log hook: in place, never raises.  NULL is no text. */
 extern void values_cover(char *text);
 

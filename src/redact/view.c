@@ -154,14 +154,16 @@ see_base64(View *view)
 	}
 }
 
-/* What stands between two numbers; 0 where there is no next one. */
+#define MOST_BLANKS 64
+
+/* What stands between two numbers: a comma, blanks, an indented line; 0 where there is no next one. */
 static size_t
 skip_to_number(const char *text, size_t len)
 {
-	size_t		gap = 0;
+	size_t		gap = len > 0 && (text[0] == ',' || text[0] == ':') ? 1 : 0;
 	uint32_t	number;
 
-	while (gap < 2 && gap < len && (text[gap] == ' ' || text[gap] == ',' || text[gap] == ':'))
+	while (gap < MOST_BLANKS && gap < len && (text[gap] == ' ' || text[gap] == '\n' || text[gap] == '\t'))
 		gap++;
 	return gap > 0 && decode_byte(text + gap, len - gap, 10, &number) > 0 ? gap : 0;
 }

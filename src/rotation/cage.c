@@ -49,6 +49,7 @@ withhold(char *text)
 {
 	size_t		len = strlen(text);
 
+	explicit_bzero(text, len);
 	strlcpy(text, len < strlen(WITHHELD) ? "***" : WITHHELD, len + 1);
 }
 

@@ -227,7 +227,7 @@ cover(char *text, size_t len, const char *mask)
 		else if (at == 0 || !mask[at - 1])
 			memcpy(text + out, "***", 3), out += 3;
 	}
-	text[out] = '\0';
+	explicit_bzero(text + out, len + 1 - out);	/* what was there before is behind it */
 	return out;
 }
 

@@ -23,6 +23,8 @@
 #define STATEMENT_TIMEOUT	15000
 #define MOST_TRIES			3
 #define MAX_WORDS			200
+#define LARGEST_FREED		512		/* bytes; the state of an exchange by SCRAM is smaller */
+#define MOST_FREED			16		/* of one size */
 
 /*
  * What the session there has, whatever the role and the database have set.  Its
@@ -52,6 +54,7 @@ struct Remote
 	TimestampTz deadline;
 	const RemotePlace *place;
 	const RemoteUser *user;
+	Size		password_len;
 };
 
 /* ---- the place ---- */
@@ -141,7 +144,10 @@ clean(const Remote *remote, const char *from, Size len)
 	CleanValue	password = {buffer_data(remote->user->password), buffer_len(remote->user->password), true};
 
 	if (!clean_text(words, &password, 1))
+	{
+		explicit_bzero(words, strlen(words));
 		return "it repeats the password";
+	}
 	words = leave_out(words, remote->user->name);
 	words = leave_out(words, remote->place->host);
 	words = leave_out(words, remote->place->dbname);
@@ -251,13 +257,35 @@ wait_for_socket(Remote *remote, int events)
 
 /* ---- the connection ---- */
 
+/*
+ * What libpq has of a password, and has made of it, it frees as it is.  The C
+ * library gives out first what was freed last, of the same size.
+ */
+static void
+wipe_freed(Size password_len)
+{
+	for (Size size = 16; size <= Max(LARGEST_FREED, 4 * (password_len + 2)); size += 16)
+	{
+		void	   *taken[MOST_FREED];
+
+		for (int i = 0; i < MOST_FREED; i++)
+			if ((taken[i] = malloc(size)) != NULL)
+				explicit_bzero(taken[i], size);
+		for (int i = 0; i < MOST_FREED; i++)
+			free(taken[i]);
+	}
+}
+
 static void
 end(void *arg)
 {
 	Remote	   *remote = arg;
 
 	if (remote->conn)
+	{
 		PQfinish(remote->conn);
+		wipe_freed(remote->password_len);
+	}
 	if (remote->has_fd)
 		ReleaseExternalFD();
 }
@@ -278,6 +306,7 @@ make_remote(const RemotePlace *place, const RemoteUser *user)
 	remote->context = context;
 	remote->place = place;
 	remote->user = user;
+	remote->password_len = buffer_len(user->password);
 	remote->on_reset.func = end;
 	remote->on_reset.arg = remote;
 	MemoryContextRegisterResetCallback(context, &remote->on_reset);

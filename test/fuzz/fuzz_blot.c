@@ -350,7 +350,9 @@ mark_numbers(const char *text, size_t len, const Sought *sought, char *mask)
 
 			see(&seen, (uint32_t) number, at, at + (size_t) n);
 			at += (size_t) n;
-			while (gap < 2 && at + gap < len && memchr(" ,:", text[at + gap], 3))
+			if (at < len && (text[at] == ',' || text[at] == ':'))
+				gap++;
+			while (gap < 64 && at + gap < len && memchr(" \n\t", text[at + gap], 3))
 				gap++;
 			n = gap > 0 ? read_number(text + at + gap, len - at - gap, &number) : -1;
 			if (n < 0)

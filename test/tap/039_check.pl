@@ -13,7 +13,7 @@ use PostgreSQL::Test::Utils;
 use SecretsTest;
 use Test::More;
 
-my $node = new_node('check', start => 0, extension => 0, extra => ['--data-checksums']);
+my $node = new_node('check', start => 0, extension => 0, allows_streaming => 1, extra => ['--data-checksums']);
 my $dir = $node->basedir;
 my $data = $node->data_dir;
 my $libraries = `pg_config --pkglibdir`;
@@ -193,11 +193,11 @@ foreach (
 	wait_for(sub { !rows($node) }, 'redaction to be on again');
 }
 # What does not matter is not told of.
-configure($node, "auto_explain.log_min_duration = -1\nauto_explain.log_parameter_max_length = -1\nsynchronous_commit = off\nlog_statement = all\nlog_min_duration_statement = 0\ntrack_activities = on", 'reload');
+configure($node, "auto_explain.log_min_duration = -1\n" . ($major >= 16 ? "auto_explain.log_parameter_max_length = -1\n" : '') . "synchronous_commit = off\nlog_statement = all\nlog_min_duration_statement = 0\ntrack_activities = on", 'reload');
 wait_for(sub { value($node, 'SHOW log_statement') eq 'all' }, 'reload');
 is(show(rows($node)), '', 'statements may be logged, and committed late where the audit is not durable');
 endangers('synchronous_commit with a durable audit', 'info', qr/^setting synchronous_commit is "off"/, do => set('secrets.audit = durable'),
-	undo => back("secrets.audit = on\nsynchronous_commit = on\nlog_statement = none\nlog_min_duration_statement = 1000\nauto_explain.log_min_duration = 1000\nauto_explain.log_parameter_max_length = 0"));
+	undo => back("secrets.audit = on\nsynchronous_commit = on\nlog_statement = none\nlog_min_duration_statement = 1000\nauto_explain.log_min_duration = 1000" . ($major >= 16 ? "\nauto_explain.log_parameter_max_length = 0" : '')));
 
 # Of roles and databases.
 endangers('a role traces', 'warning', qr/^setting debug_print_plan of role "app" is "true"/, do => 'ALTER ROLE app SET debug_print_plan = true');
@@ -513,6 +513,7 @@ foreach my $command ('cp /secret /token/%f %p', 'send --password-file=/x %p', 'T
 	wait_for(sub { value($node, 'SHOW restore_command') eq $command }, 'reload');
 	is(show(rows($node)), '', "none in: $command");
 }
+configure($node, q{restore_command = ''}, 'reload');
 endangers('primary_conninfo', 'warning', qr/^setting primary_conninfo has a password in the clear/, do => set(q{primary_conninfo = 'host=x password=canary'}), mend => set(q{primary_conninfo = 'host=x passfile=/y'}));
 endangers('secrets.audit_conninfo', 'warning', qr/^setting secrets\.audit_conninfo has a password in the clear/, do => set(q{secrets.audit_conninfo = 'host=x password=canary'}), mend => set(q{secrets.audit_conninfo = ''}));
 
@@ -645,7 +646,6 @@ value($node, 'DROP DATABASE owned');
 
 # ---- a standby ----
 
-write_hba("local replication all peer\n$well_hba");
 $node->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($node, 'base', has_streaming => 1);

@@ -22,7 +22,7 @@ use Time::HiRes ();
 
 # ---- what is excepted, and why ----
 
-my @logs = map { "log: $_" } qw(stderr csv json syslog);
+my @logs = map { "log: $_" } 'stderr', 'stderr, squeezed', 'csv', 'json', 'syslog';
 # Whoever stores it himself has it in the table, and in whatever copies tables.
 my @tables = ('base', 'pg_wal', 'pg_basebackup');
 my @copies = ('pg_dump', 'pg_dump -Fc', 'pg_dumpall');
@@ -184,8 +184,8 @@ sub name_logs
 	{
 		$hunt->add_place("log: $endings{$ending}", $_) foreach glob "$hunt->{logs}/*.$ending";
 	}
-	# A tree that is printed prettily is broken in the midst of numbers.
-	$hunt->keep('log: stderr, lines joined', logged() =~ s/\n\s+//gr);
+	# A tree that is printed prettily is broken in the midst of numbers, and base64 anywhere.
+	$hunt->keep('log: stderr, squeezed', logged() =~ tr/ \t\n//dr);
 	return;
 }
 
@@ -571,7 +571,7 @@ door 'bind: fails: given as a number', state => '22P02', stored => 0, sub { retu
 door 'bind: fails: given as a date', state => '22007', stored => 0, sub { return bound('SELECT secrets.put($1, $2, expires_at => $3)', values => [ $door->{secret}, $door->{value}, $door->{value} ]) };
 door 'bind: fails: given as JSON', state => '22P02', stored => 0, sub { return bound('SELECT secrets.put($1, $2::jsonb)', values => [ $door->{secret}, "{\"k\": $door->{head}} $door->{value}" ]) };
 door 'bind: fails: cast to JSON', state => '22P02', stored => 0, sub { return bound('SELECT secrets.put($1, ($2::text)::jsonb)', values => [ $door->{secret}, "{\"k\": $door->{head}} $door->{value}" ]) };
-door 'bind: fails: bad UTF-8', state => '22021', stored => 0, sub { return bound('SELECT secrets.put($1, $2)', values => [ $door->{secret}, "$door->{value}\xff$door->{value}" ]) };
+door 'bind: fails: bad UTF-8', state => '22021', stored => 0, silent => 1, sub { return bound('SELECT secrets.put($1, $2)', values => [ $door->{secret}, "$door->{value}\xff$door->{value}" ]) };
 door 'bind: fails: too large', state => '54000', stored => 0, sub { return bound('SELECT secrets.put($1, $2)', values => [ $door->{secret}, $door->{value} x 800 ]) };
 bind_door 'fails: a wrapper that raises it', 'SELECT app.boom($1, $2)', state => 'P0001', stored => 0;
 bind_door 'fails: a wrapper that quotes it', 'SELECT app.boom_sql($1, $2)', state => '22012', stored => 0;
@@ -814,9 +814,9 @@ literal 'U& string, other escape', 'SELECT secrets.put({n}, {ue})';
 literal 'dollar quotes', 'SELECT secrets.put({n}, $q${raw}$q$)';
 literal 'N string', 'SELECT secrets.put({n}, N{v})';
 literal 'in two pieces', qq{SELECT secrets.put({n}, '{h} '\n\t' {t}')};
-door 'literal: where a backslash escapes', stored => 0, sub {
+door 'literal: where a backslash escapes', sub {
 	must('SET standard_conforming_strings = off');
-	my $answer = ask(q{SELECT secrets.put({n}, '{h} \\'' \\' {t}')});
+	my $answer = ask(q{SELECT secrets.put({n}, '{h} \' {t}')});
 	must('RESET standard_conforming_strings');
 	return $answer;
 };

@@ -219,7 +219,11 @@ relations(void)
 	expect(MASK_ALL, "insert into secrets /* x */ . /* y */ -- z\n inbox");
 	expect(MASK_ALL, "copy secrets.inbox(name) from stdin");
 	expect(MASK_ALL, "select secrets.inbox$$");
-	expect(MASK_NOTHING, "insert into inbox values ('a', 'b')");
+	expect(MASK_ALL, "insert into inbox values ('a', 'b')");
+	expect(MASK_ALL, "copy \"inbox\" from stdin");
+	expect(MASK_ALL, "insert into /* c */ inbox");
+	expect(MASK_NOTHING, "select intoo, inbox, xinto inbox");
+	expect(MASK_NOTHING, "inbox");
 	expect(MASK_NOTHING, "insert into public.inbox values ('a', 'b')");
 	expect(MASK_NOTHING, "insert into secrets.inbox2");
 	expect(MASK_NOTHING, "select secrets, inbox");
@@ -527,6 +531,7 @@ a_word_stays(void)
 	expect_masked_and_judged("execute '~select ~secrets.put(~''a'', ''b'')~'");
 	expect_becomes("execute 'select put /* hunter2 */ (x)'", "execute '*******put               (**'");
 	expect_becomes("execute 'insert into \"secrets\" . \"inbox\" (x)'", "execute '*************secrets  .  inbox*****'");
+	expect_becomes("execute 'copy inbox from x'", "execute 'into inbox*******'");
 	expect_masked_and_judged("select '~my ~keep_it~ x~'");
 	expect_masked_and_judged("select ~1~ --~ ~put (~x)~");
 	expect_masked_and_judged("select $$~x ~\"odd word\"(~y)~$$");

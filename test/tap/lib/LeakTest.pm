@@ -64,13 +64,14 @@ sub spellings
 {
 	my ($bytes) = @_;
 	my @numbers = map { ord } split //, $bytes;
+	my @signed = map { $_ > 127 ? $_ - 256 : $_ } @numbers;
 	my @base64 = map { base64_inside($bytes, $_) } 0 .. 2;
 	my @spelled = (
 		$bytes, uc $bytes, unpack('H*', $bytes), uc unpack('H*', $bytes),
 		(map { escaped($bytes, $_) } '\\%03o', '\\x%02x', '\\x%02X', '\\u%04x', '\\u%04X', '\\%04x', '\\%04X', '%%%02x', '%%%02X', '%02x ', '%02X '),
 		join(' ', @numbers), join(',', @numbers), join(', ', @numbers),
-		# As a printed plan has them.
-		join(' ', map { $_ > 127 ? $_ - 256 : $_ } @numbers),
+		# As a printed plan has them, and where all that is blank was taken out.
+		join(' ', @signed), join('', @signed), join('', @numbers),
 		join('', map { "\0$_" } split //, $bytes), join('', map { "$_\0" } split //, $bytes),
 		@base64, map { tr{+/}{-_}r } @base64);
 
