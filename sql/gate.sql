@@ -114,7 +114,7 @@ INSERT INTO gate_test.verb (verb, needs, call) VALUES
 	('can of another', 'grant audit', $$secrets.can('read', $1[1], 'gate_other')$$), ('explain another', 'grant audit', $$(SELECT count(*) FROM secrets.explain($1[1], 'gate_other'))$$), ('lint', 'grant audit', $$(SELECT count(*) FROM secrets.lint())$$),
 	('random_password', 'any', $$secrets.random_password()$$),
 	('seal', 'operate', $$secrets.seal()$$), ('unseal', 'operate', $$secrets.unseal()$$), ('rotate_master_key', 'operate', $$secrets.rotate_master_key()$$),
-	('root_keys', 'operate', $$(SELECT nullif(count(*), 0) FROM secrets.root_keys)$$), ('status', 'operate', $$(SELECT state FROM secrets.status())$$),
+	('root_keys', 'operate', $$(SELECT nullif(count(*), 0) FROM secrets.root_keys)$$), ('status', 'operate', $$(SELECT state FROM secrets.status())$$), ('check', 'operate', $$(SELECT count(*) >= 0 FROM secrets.check())$$),
 	('add_root_key', '', $$secrets.add_root_key('file:/no/such/file')$$), ('drop_root_key', '', $$secrets.drop_root_key('0000000000000000')$$),
 	('audit_log', 'audit', $$(SELECT nullif(count(*), 0) FROM secrets.audit_log WHERE name = 'g/gone')$$), ('verify_audit', '', $$(SELECT count(*) FROM secrets.verify_audit())$$),
 	('audit_head', '', $$left(secrets.audit_head(), 12)$$), ('export_audit', '', $$(SELECT nullif(count(*), 0) FROM secrets.export_audit())$$),
@@ -166,7 +166,7 @@ SELECT verb, privilege, there FROM gate_test.outcome WHERE (there = 'ok') <> (pr
 SELECT verb, string_agg(privilege || ' ' || absent, ', ' ORDER BY nth) FILTER (WHERE absent NOT IN ('42501', 'nothing')), count(*) FILTER (WHERE absent = '42501') AS refused, count(*) FILTER (WHERE absent = 'nothing') AS nothing
 	FROM gate_test.outcome JOIN gate_test.verb v USING (n, verb, needs) WHERE v.call LIKE '%$1%' GROUP BY n, verb ORDER BY n;
 SELECT count(*) FROM gate_test.outcome WHERE there LIKE '%LEAK%' OR absent LIKE '%LEAK%' OR there LIKE 'XX%' OR absent LIKE 'XX%';
--- The operator's privilege, and an auditor's of everything, open the status; the monitor's membership too, and nothing else.
+-- The operator's privilege, and an auditor's of everything, open status and check; the monitor's membership the status, and nothing else.
 SELECT secrets.grant('audit', '**', 'gate_other') IS NOT NULL;
 GRANT pg_monitor TO gate_stranger;
 SELECT who, string_agg(verb || ' ' || o, ', ' ORDER BY n) FROM unnest('{gate_other,gate_stranger}'::text[]) who, gate_test.verb v, pg_temp.outcome(who, call, 'g/a') o WHERE o NOT IN ('42501', 'nothing') GROUP BY who ORDER BY who;

@@ -57,6 +57,8 @@ CREATE ROLE matrix_recreated;
 UPDATE secrets_catalog.rule SET grantee_oid = 'matrix_recreated'::regrole WHERE grantee = 'matrix_recreated';
 -- A role to give to, and something to take back.
 CREATE ROLE matrix_other;
+-- And something that check() tells of, whatever server this is.
+ALTER ROLE matrix_other SET matrix.secret = 'x';
 SELECT count(secrets.grant('read', 'm/blue', 'matrix_other')), count(secrets.deny('write', 'm/blue', 'matrix_other'));
 -- Something to call with: two versions, a stage, and a deleted secret.
 SELECT secrets.put('m/blue', '{"blue": "canary"}'), secrets.put('m/blue', '{"blue": "canary"}'), secrets.label('m/blue', 'blue', 1), secrets.schedule_rotation('m/blue', '1 day') > now(), secrets.put('m/gone', 'canary'), secrets.delete('m/gone') > now();

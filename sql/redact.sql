@@ -118,7 +118,15 @@ EXECUTE redact_bound('canary');
 EXPLAIN (COSTS OFF) SELECT secrets.put('redact/a', 'canary');
 BEGIN; DECLARE c CURSOR FOR SELECT secrets.put('redact/a', 'canary'); COMMIT;
 DO $$ BEGIN PERFORM secrets.put('redact/a', 'canary'); END $$;
+SELECT secrets.put('redact/a', v) FROM unnest(ARRAY['canary']) v;
+WITH v AS (SELECT 'canary' AS v) SELECT (SELECT secrets.put('redact/a', v.v)) FROM v;
+WITH v AS (SELECT 'canary' AS v) SELECT secrets.put('redact/a', (SELECT v FROM v));
+SELECT secrets.put('redact/a', max(v)) FROM (VALUES ('canary')) v(v);
+SELECT secrets.put('redact/a', (ARRAY(SELECT 'canary'))[1]);
+EXECUTE redact_bound('can' || 'ary');
 -- These are no literals.
+SELECT secrets.put('redact/a', current_setting('server_version')) > 0 AS stored;
+EXECUTE redact_bound(current_setting('server_version'));
 CREATE TEMP TABLE given AS SELECT 'redact/a' AS name, 'canary' AS value;
 SELECT secrets.put(name, value) FROM given;
 SELECT secrets.put('redact/a', value || '!') FROM given;

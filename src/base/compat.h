@@ -204,6 +204,15 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, bits32 flags)
 #define MAY_EXECUTE(function, role) (pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK)
 #endif
 
+/* 18 runs a plan once anyhow. */
+#if PG_VERSION_NUM >= 180000
+#define RUN_ARGUMENTS ScanDirection direction, uint64 count
+#define RUN_ARGUMENT_NAMES direction, count
+#else
+#define RUN_ARGUMENTS ScanDirection direction, uint64 count, bool execute_once
+#define RUN_ARGUMENT_NAMES direction, count, execute_once
+#endif
+
 /* 14 has a node for what a literal is. */
 #if PG_VERSION_NUM >= 150000
 #define IS_NULL_LITERAL(literal) ((literal)->isnull)

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "crypto/random.h"
+#include "crypto/read_pem.h"
 
 #define SERIAL_LEN		16
 #define SECONDS_A_DAY	((int64_t) 24 * 60 * 60)
@@ -35,44 +36,25 @@ free_authority(Authority *authority)
 		X509_free(authority->chain[i]);
 }
 
-/* libcrypto would ask at a terminal. */
-static int
-no_passphrase(char *buffer, int size, int writing, void *arg)
-{
-	(void) buffer;
-	(void) size;
-	(void) writing;
-	(void) arg;
-	return -1;
-}
-
-static EVP_PKEY *
-read_key(const CertificateRequest *request)
-{
-	BIO		   *in = BIO_new_mem_buf(request->ca, (int) request->ca_len);
-	EVP_PKEY   *key = in ? PEM_read_bio_PrivateKey(in, NULL, no_passphrase, NULL) : NULL;
-
-	BIO_free(in);
-	return key;
-}
-
-/* All that there are, and each of them whole. */
+/* All that there are, and each of them whole.  Nothing else is shown to libcrypto, which would leave copies of the key. */
 static bool
 read_chain(const CertificateRequest *request, Authority *authority)
 {
-	BIO		   *in = BIO_new_mem_buf(request->ca, (int) request->ca_len);
-	X509	   *next = NULL;
-	bool		at_end = false;
+	const char *at = request->ca;
+	PemBlock	block;
+	bool		broken;
 
-	while (in && (next = PEM_read_bio_X509(in, NULL, no_passphrase, NULL)) != NULL
-		   && authority->nchain < CERTIFICATE_CHAIN_MAX)
-		authority->chain[authority->nchain++] = next;
-	if (in && next == NULL)
-		at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-	else
-		X509_free(next);		/* one too many */
-	BIO_free(in);
-	return at_end && authority->nchain > 0;
+	while (pem_next(&at, request->ca + request->ca_len, &block, &broken))
+	{
+		if (!is_certificate(&block))
+			continue;
+		if (authority->nchain == CERTIFICATE_CHAIN_MAX)
+			return false;
+		if ((authority->chain[authority->nchain] = read_certificate(&block)) == NULL)
+			return false;
+		authority->nchain++;
+	}
+	return !broken && authority->nchain > 0;
 }
 
 static bool
@@ -99,7 +81,7 @@ read_authority(const CertificateRequest *request, Authority *authority)
 {
 	int64_t		from;
 
-	authority->key = read_key(request);
+	authority->key = read_private_key(request->ca, request->ca_len);
 	if (authority->key == NULL || !read_chain(request, authority)
 		|| X509_check_private_key(authority->chain[0], authority->key) != 1
 		|| !seconds_of(X509_get0_notBefore(authority->chain[0]), &from)
@@ -310,7 +292,7 @@ certificate_generate(const CertificateRequest *request, PemText *with_key, PemTe
 	Authority	authority = {.nchain = 0};
 	CertificateResult result = request->ca ? read_authority(request, &authority) : CERTIFICATE_OK;
 
-	ERR_clear_error();			/* of reading to the end */
+	ERR_clear_error();			/* of what was tried */
 	*until = request->now + request->days * SECONDS_A_DAY;
 	if (authority.nchain > 0 && *until > authority.until)
 		*until = authority.until;

@@ -76,3 +76,42 @@ der_put_number(Der *der, const uint8_t *bytes, size_t len)
 		put_byte(der, 0);
 	der_wrap(der, DER_INTEGER, since);
 }
+
+/* ---- reading ---- */
+
+bool
+der_take(DerText *text, DerTag tag, DerText *content)
+{
+	const uint8_t *at = text->at;
+	size_t		left = text->len;
+	size_t		len;
+	size_t		more = 0;
+
+	if (left < 2 || at[0] != tag)
+		return false;
+	len = at[1];
+	at += 2, left -= 2;
+	if (len & 0x80)
+	{
+		more = len & 0x7f;
+		if (more < 1 || more > 3 || more > left)
+			return false;
+		for (len = 0; more > 0; more--, left--)
+			len = len << 8 | *at++;
+	}
+	if (len > left)
+		return false;
+	*content = (DerText) {at, len};
+	*text = (DerText) {at + len, left - len};
+	return true;
+}
+
+bool
+der_take_number(DerText *text, DerText *number)
+{
+	if (!der_take(text, DER_INTEGER, number) || number->len == 0 || number->at[0] & 0x80)
+		return false;
+	while (number->len > 0 && number->at[0] == 0)
+		number->at++, number->len--;
+	return true;
+}

@@ -1,9 +1,9 @@
 /*
- * crypto/der.h: DER, written from its end to its beginning: what something
+ * crypto/der.h: DER.  It is written from its end to its beginning: what something
  * contains comes first, and its length is known when its turn comes.
  *
- * libcrypto's own encoders leave copies of what they encode in memory that they
- * freed; private keys are written here.
+ * libcrypto's own encoders and decoders leave copies of what passes through them in
+ * memory that they freed; private keys are written, and read, here.
  */
 #ifndef SECRETS_CRYPTO_DER_H
 #define SECRETS_CRYPTO_DER_H
@@ -17,7 +17,9 @@ typedef enum DerTag
 	DER_INTEGER = 0x02,
 	DER_BIT_STRING = 0x03,
 	DER_OCTET_STRING = 0x04,
+	DER_OBJECT = 0x06,
 	DER_SEQUENCE = 0x30,
+	DER_CONTEXT_0 = 0xa0,
 	DER_CONTEXT_1 = 0xa1
 } DerTag;
 
@@ -42,5 +44,19 @@ extern void der_wrap(Der *der, DerTag tag, size_t since);
 
 /* An INTEGER, of big-endian bytes, not negative. */
 extern void der_put_number(Der *der, const uint8_t *bytes, size_t len);
+
+/* ---- reading: where it is, nothing is copied ---- */
+
+typedef struct DerText
+{
+	const uint8_t *at;
+	size_t		len;
+} DerText;
+
+/* What comes next, if it is of that kind: its content; text goes on behind it. */
+extern bool der_take(DerText *text, DerTag tag, DerText *content);
+
+/* An INTEGER that is not negative: its bytes, big-endian, without zeroes in front (of 0, none). */
+extern bool der_take_number(DerText *text, DerText *number);
 
 #endif

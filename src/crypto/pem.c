@@ -88,3 +88,61 @@ text_wipe(PemText *text)
 	crypto_wipe(text->data, text->len);
 	text->len = 0;
 }
+
+/* ---- reading ---- */
+
+static const char *
+find(const char *at, const char *end, const char *words, size_t len)
+{
+	return memmem(at, (size_t) (end - at), words, len);
+}
+
+/* At the beginning of a line. */
+static const char *
+find_line(const char *start, const char *end, const char *words)
+{
+	for (const char *at = start; (at = find(at, end, words, strlen(words))) != NULL; at++)
+		if (at == start || at[-1] == '\n' || at[-1] == '\r')
+			return at;
+	return NULL;
+}
+
+bool
+pem_next(const char **at, const char *end, PemBlock *block, bool *broken)
+{
+	static const char begin[] = "-----BEGIN ";
+	static const char finish[] = "-----END ";
+	static const char dashes[] = "-----";
+	const char *start = find_line(*at, end, begin);
+	const char *label_end;
+	const char *tail;
+	size_t		tail_len;
+
+	*broken = start != NULL;
+	if (start == NULL)
+		return false;
+	block->label = start + strlen(begin);
+	label_end = find(block->label, end, dashes, strlen(dashes));
+	if (label_end == NULL || memchr(block->label, '\n', (size_t) (label_end - block->label)))
+		return false;
+	block->label_len = (size_t) (label_end - block->label);
+	block->inside = label_end + strlen(dashes);
+	tail = find_line(block->inside, end, finish);
+	tail_len = strlen(finish) + block->label_len + strlen(dashes);
+	if (tail == NULL || (size_t) (end - tail) < tail_len
+		|| memcmp(tail + strlen(finish), block->label, block->label_len) != 0
+		|| memcmp(tail + tail_len - strlen(dashes), dashes, strlen(dashes)) != 0)
+		return false;
+	block->inside_len = (size_t) (tail - block->inside);
+	block->whole = start;
+	block->whole_len = (size_t) (tail + tail_len - start);
+	*at = tail + tail_len;
+	*broken = false;
+	return true;
+}
+
+bool
+pem_is(const PemBlock *block, const char *label)
+{
+	return block->label_len == strlen(label) && memcmp(block->label, label, block->label_len) == 0;
+}

@@ -27,4 +27,24 @@ extern bool pem_append_openssh(PemText *text, const char *label, const uint8_t *
 /* Takes everything back. */
 extern void text_wipe(PemText *text);
 
+/* ---- reading: where it is, nothing is copied ---- */
+
+typedef struct PemBlock
+{
+	const char *label;			/* of "-----BEGIN label-----" */
+	size_t		label_len;
+	const char *whole;			/* from the first of its dashes to the last */
+	size_t		whole_len;
+	const char *inside;			/* the lines between */
+	size_t		inside_len;
+} PemBlock;
+
+/*
+ * The next block at or behind *at, which goes on behind it.  False: there is none, or
+ * (*broken) one begins and does not end.
+ */
+extern bool pem_next(const char **at, const char *end, PemBlock *block, bool *broken);
+
+extern bool pem_is(const PemBlock *block, const char *label);
+
 #endif

@@ -31,6 +31,7 @@ static post_parse_analyze_hook_type next_analyze = NULL;
 static ProcessUtility_hook_type next_utility = NULL;
 static planner_hook_type next_planner = NULL;
 static ExecutorStart_hook_type next_start = NULL;
+static ExecutorRun_hook_type next_run = NULL;
 
 /* The text within a function that was masked last: it is planned and run under this very text, if it was made for one time. */
 static const char *masked_within = NULL;
@@ -165,15 +166,6 @@ on_analyze(ParseState *pstate, Query *query, JumbleState *jstate)
 	}
 }
 
-/* ---- what is bound ---- */
-
-static void
-remember_given(const char *text, ParamListInfo params)
-{
-	if (has_named && text && params && params->numParams > 0 && words_judge(text, strlen(text)) == MASK_ALL)
-		given_remember_params(text, params);
-}
-
 /* ---- utility statements ---- */
 
 /* What they and other extensions keep of it: views, prepared statements, cursors, statistics. */
@@ -200,7 +192,8 @@ on_utility(PlannedStmt *statement, const char *text, bool read_only_tree, Proces
 {
 	ProcessUtility_hook_type run = next_utility ? next_utility : standard_ProcessUtility;
 
-	remember_given(text, params);
+	if (has_named && text && params && words_judge(text, strlen(text)) == MASK_ALL)
+		given_remember_params(text, params);
 	run(statement, presentable(statement, text), read_only_tree, context, params, environment, dest, completion);
 }
 
@@ -234,6 +227,41 @@ is_of_message(const QueryDesc *query)
 		&& statement_is(query->sourceText);
 }
 
+/* The last queries that bring a secret, by their texts: cursors may be run by later statements, which say nothing of it. */
+#define MOST_NOTED 16
+
+static const char *noted[MOST_NOTED];
+
+static void
+note_secret(const QueryDesc *query)
+{
+	static int	next = 0;
+
+	noted[next++ % MOST_NOTED] = query->sourceText;
+	statement_runs_secret();
+	given_remember_params(query->sourceText, query->params);
+}
+
+static bool
+is_noted(const char *text)
+{
+	for (int i = 0; i < MOST_NOTED; i++)
+		if (noted[i] == text)
+			return true;
+	return false;
+}
+
+static void
+on_run(QueryDesc *query, RUN_ARGUMENTS)
+{
+	if (has_named && query->sourceText && is_noted(query->sourceText))
+		statement_runs_secret();
+	if (next_run)
+		next_run(query, RUN_ARGUMENT_NAMES);
+	else
+		standard_ExecutorRun(query, RUN_ARGUMENT_NAMES);
+}
+
 static void
 on_start(QueryDesc *query, int flags)
 {
@@ -243,9 +271,10 @@ on_start(QueryDesc *query, int flags)
 		masked = statement_is_masked() ? statement_masked() : NULL;
 	else if (query->sourceText && query->sourceText == masked_within)
 		masked = mask_copy(query->sourceText, judge_part(query->sourceText, query->plannedstmt->stmt_location, query->plannedstmt->stmt_len));
-	remember_given(query->sourceText, query->params);
 	if (masked)
 		query->sourceText = masked;
+	if (has_named && query->sourceText && words_judge(query->sourceText, strlen(query->sourceText)) == MASK_ALL)
+		note_secret(query);
 	if (next_start)
 		next_start(query, flags);
 	else
@@ -273,5 +302,7 @@ hooks_init(void)
 	planner_hook = on_plan;
 	next_start = ExecutorStart_hook;
 	ExecutorStart_hook = on_start;
+	next_run = ExecutorRun_hook;
+	ExecutorRun_hook = on_run;
 	RegisterXactCallback(on_transaction_end, NULL);
 }

@@ -17,7 +17,6 @@
 
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "tcop/pquery.h"
 #include "utils/elog.h"
 #include "utils/guc.h"
 
@@ -234,6 +233,12 @@ quotes_name(const ErrorData *line)
 	return line->sqlerrcode == ERRCODE_UNDEFINED_COLUMN;
 }
 
+static bool
+is_of_other_language(const ErrorData *line)
+{
+	return ERRCODE_TO_CATEGORY(line->sqlerrcode) == ERRCODE_TO_CATEGORY(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION);
+}
+
 static void
 cover_message(ErrorData *line, bool names, bool belongs)
 {
@@ -249,8 +254,8 @@ cover_message(ErrorData *line, bool names, bool belongs)
 		cover_quoted(line->message, "'$");
 	else if (belongs && quotes_input(line))
 		cover_words(line->message, "'\"");
-	else if (belongs && quotes_name(line))
-		cover_words(line->message, "\"");
+	else if (belongs && (quotes_name(line) || is_of_other_language(line)))
+		cover_words(line->message, "'\"");
 }
 
 static void
@@ -318,19 +323,12 @@ may_belong(const ErrorData *line)
 	return statement_length() == 0 && MyBackendType == B_BACKEND && quotes_input(line);
 }
 
-/* FETCH names a cursor, and no more. */
-static bool
-runs_secretly(void)
-{
-	return ActivePortal && names_secret(ActivePortal->sourceText);
-}
-
 static bool
 belongs_to_one(const ErrorData *line, MaskJudgement statement)
 {
 	return statement == MASK_ALL || names_secret(line->message) || names_secret(line->internalquery)
 		|| (begins(line->detail, "prepare: ") && names_secret(line->detail))
-		|| runs_secretly() || may_belong(line);
+		|| statement_has_run_secret() || may_belong(line);
 }
 
 /* What becomes of a line's statement is decided by the server in this way. */

@@ -8,10 +8,12 @@
 
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "commands/prepare.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 
@@ -63,11 +65,18 @@ tell(void)
 
 /* ---- is it a constant? ---- */
 
+/* A query, and those it stands in. */
+typedef struct Scope
+{
+	Query	   *query;
+	const struct Scope *outer;
+	int			depth;
+} Scope;
+
 /* What an expression is made of. */
 typedef struct Made
 {
-	Query	   *query;			/* whose columns it may have */
-	int			depth;
+	const Scope *scope;			/* whose columns it may have */
 	bool		of_constants;
 	bool		of_others;
 } Made;
@@ -75,42 +84,65 @@ typedef struct Made
 static bool look_into(Node *node, Made *made);
 
 static bool
-is_constant(Node *expression, Query *query, int depth)
+is_constant(Node *expression, const Scope *scope)
 {
-	Made		made = {.query = query, .depth = depth};
+	Made		made = {.scope = scope};
 
-	if (depth > DEEPEST)
+	if (scope->depth > DEEPEST)
 		return false;
 	(void) look_into(expression, &made);
 	return made.of_constants && !made.of_others;
 }
 
 static bool
-is_constant_column(Query *query, AttrNumber column, int depth)
+is_constant_column(Query *query, AttrNumber column, const Scope *outer)
 {
+	Scope		scope = {.query = query, .outer = outer, .depth = outer->depth + 1};
 	TargetEntry *entry = get_tle_by_resno(query->targetList, column);
 
-	return entry && is_constant((Node *) entry->expr, query, depth);
+	return entry && is_constant((Node *) entry->expr, &scope);
 }
 
 /* Of VALUES one row is enough. */
 static bool
-has_constant(List *rows, AttrNumber column, Query *query, int depth)
+has_constant(List *rows, AttrNumber column, const Scope *scope)
 {
 	ListCell   *row;
 
 	foreach(row, rows)
-		if (is_constant(list_nth(lfirst(row), column - 1), query, depth))
+		if (is_constant(list_nth(lfirst(row), column - 1), scope))
 			return true;
 	return false;
 }
 
-static Query *
-find_cte(Query *query, const char *name)
+/* Rows that a function makes of constants. */
+static bool
+is_made_of_constants(List *functions, const Scope *scope)
 {
 	ListCell   *cell;
 
-	foreach(cell, query->cteList)
+	foreach(cell, functions)
+		if (is_constant(((RangeTblFunction *) lfirst(cell))->funcexpr, scope))
+			return true;
+	return false;
+}
+
+static const Scope *
+climb(const Scope *scope, Index levels)
+{
+	while (scope && levels-- > 0)
+		scope = scope->outer;
+	return scope;
+}
+
+static Query *
+find_cte(const Scope *scope, const char *name)
+{
+	ListCell   *cell;
+
+	if (scope == NULL)
+		return NULL;
+	foreach(cell, scope->query->cteList)
 	{
 		CommonTableExpr *cte = lfirst(cell);
 
@@ -122,31 +154,64 @@ find_cte(Query *query, const char *name)
 
 /* A column of a table is none; of a list of values, or what a query makes of constants, it is. */
 static bool
-is_constant_var(Var *var, Query *query, int depth)
+is_constant_column_of(RangeTblEntry *rte, AttrNumber column, const Scope *scope)
 {
-	RangeTblEntry *rte;
+	Scope		within = {.query = scope->query, .outer = scope->outer, .depth = scope->depth + 1};
 	Query	   *cte;
 
-	if (var->varlevelsup != 0 || var->varattno < 1 || var->varno < 1 || var->varno > list_length(query->rtable))
-		return false;
-	rte = rt_fetch(var->varno, query->rtable);
-	if (rte->rtekind == RTE_VALUES)
-		return has_constant(rte->values_lists, var->varattno, query, depth + 1);
-	if (rte->rtekind == RTE_SUBQUERY)
-		return is_constant_column(rte->subquery, var->varattno, depth + 1);
-	if (rte->rtekind == RTE_JOIN && var->varattno <= list_length(rte->joinaliasvars))
-		return is_constant(list_nth(rte->joinaliasvars, var->varattno - 1), query, depth + 1);
-	if (rte->rtekind == RTE_CTE && rte->ctelevelsup == 0 && (cte = find_cte(query, rte->ctename)) != NULL)
-		return is_constant_column(cte, var->varattno, depth + 1);
-	return false;
+	switch (rte->rtekind)
+	{
+		case RTE_VALUES:
+			return has_constant(rte->values_lists, column, &within);
+		case RTE_FUNCTION:
+			return is_made_of_constants(rte->functions, &within);
+		case RTE_SUBQUERY:
+			return is_constant_column(rte->subquery, column, scope);
+		case RTE_JOIN:
+			return column <= list_length(rte->joinaliasvars)
+				&& is_constant(list_nth(rte->joinaliasvars, column - 1), &within);
+		case RTE_CTE:
+			scope = climb(scope, rte->ctelevelsup);
+			cte = find_cte(scope, rte->ctename);
+			return cte && is_constant_column(cte, column, scope);
+		default:
+			return false;
+	}
+}
+
+static bool
+is_constant_var(Var *var, const Scope *scope)
+{
+	scope = climb(scope, var->varlevelsup);
+	return scope && var->varattno >= 1 && var->varno >= 1 && var->varno <= list_length(scope->query->rtable)
+		&& is_constant_column_of(rt_fetch(var->varno, scope->query->rtable), var->varattno, scope);
 }
 
 /* A single value: SELECT without FROM, in parentheses. */
 static bool
-is_constant_sublink(SubLink *link, int depth)
+is_constant_sublink(SubLink *link, const Scope *scope)
 {
-	return link->subLinkType == EXPR_SUBLINK && IsA(link->subselect, Query)
-		&& is_constant_column((Query *) link->subselect, 1, depth + 1);
+	return (link->subLinkType == EXPR_SUBLINK || link->subLinkType == ARRAY_SUBLINK) && IsA(link->subselect, Query)
+		&& is_constant_column((Query *) link->subselect, 1, scope);
+}
+
+/*
+ * What it gives does not stand in the statement.  The server's own functions that
+ * are stable and take arguments, format() and the like, put together what does.
+ */
+static bool
+is_looked_up(const FuncExpr *call)
+{
+	switch (func_volatile(call->funcid))
+	{
+		case PROVOLATILE_IMMUTABLE:
+			return false;
+		case PROVOLATILE_STABLE:
+			return get_func_namespace(call->funcid) != PG_CATALOG_NAMESPACE || call->args == NIL
+				|| call->funcid == F_CURRENT_SETTING_TEXT || call->funcid == F_CURRENT_SETTING_TEXT_BOOL;
+		default:
+			return true;
+	}
 }
 
 static bool
@@ -159,14 +224,13 @@ look_into(Node *node, Made *made)
 		made->of_constants |= !((Const *) node)->constisnull;
 		return false;
 	}
-	if (IsA(node, Var) && is_constant_var((Var *) node, made->query, made->depth))
+	if (IsA(node, Var) && is_constant_var((Var *) node, made->scope))
 		made->of_constants = true;
-	else if (IsA(node, SubLink) && is_constant_sublink((SubLink *) node, made->depth))
+	else if (IsA(node, SubLink) && is_constant_sublink((SubLink *) node, made->scope))
 		made->of_constants = true;
-	else if (IsA(node, Var) || IsA(node, SubLink) || IsA(node, Param) || IsA(node, Aggref) || IsA(node, WindowFunc)
-			 || IsA(node, SQLValueFunction))
+	else if (IsA(node, Var) || IsA(node, SubLink) || IsA(node, Param) || IsA(node, SQLValueFunction))
 		made->of_others = true;
-	else if (IsA(node, FuncExpr) && func_volatile(((FuncExpr *) node)->funcid) == PROVOLATILE_VOLATILE)
+	else if (IsA(node, FuncExpr) && is_looked_up((FuncExpr *) node))
 		made->of_others = true;
 	else
 		return expression_tree_walker(node, look_into, made);
@@ -177,7 +241,7 @@ look_into(Node *node, Made *made)
 
 typedef struct Search
 {
-	Query	   *query;
+	Scope		scope;
 	bool		found;
 } Search;
 
@@ -208,7 +272,7 @@ is_in_our_schema(Oid schema)
 }
 
 static bool
-takes_constant(FuncExpr *call, Query *query)
+takes_constant(FuncExpr *call, const Scope *scope)
 {
 	char	   *name = get_func_name(call->funcid);
 	int			argument = name ? words_value_argument(name) : 0;
@@ -218,13 +282,14 @@ takes_constant(FuncExpr *call, Query *query)
 		return false;
 	line_watch_object(call->funcid);
 	value = find_argument(call->args, argument);
-	return value && is_constant(value, query, 0);
+	return value && is_constant(value, scope);
 }
 
 /* INSERT INTO secrets.inbox. */
 static bool
-inserts_constant(Query *query)
+inserts_constant(const Scope *scope)
 {
+	Query	   *query = scope->query;
 	RangeTblEntry *target = query->resultRelation ? rt_fetch(query->resultRelation, query->rtable) : NULL;
 	char	   *name = target ? get_rel_name(target->relid) : NULL;
 	const char *column = name ? words_value_column(name) : NULL;
@@ -238,12 +303,12 @@ inserts_constant(Query *query)
 		TargetEntry *entry = lfirst(cell);
 
 		if (entry->resname && strcmp(entry->resname, column) == 0)
-			return is_constant((Node *) entry->expr, query, 0);
+			return is_constant((Node *) entry->expr, scope);
 	}
 	return false;
 }
 
-static bool search_query(Query *query, Search *search);
+static bool search_query(Search *search);
 
 static bool
 search(Node *node, Search *state)
@@ -252,22 +317,21 @@ search(Node *node, Search *state)
 		return state->found;
 	if (IsA(node, Query))
 	{
-		Search		inner = {.query = (Query *) node};
+		Search		inner = {.scope = {(Query *) node, &state->scope, state->scope.depth + 1}};
 
-		return state->found = search_query((Query *) node, &inner);
+		return state->found = search_query(&inner);
 	}
-	if (IsA(node, FuncExpr) && takes_constant((FuncExpr *) node, state->query))
+	if (IsA(node, FuncExpr) && takes_constant((FuncExpr *) node, &state->scope))
 		return state->found = true;
 	return expression_tree_walker(node, search, state);
 }
 
 static bool
-search_query(Query *query, Search *state)
+search_query(Search *state)
 {
-	if (query->commandType == CMD_UTILITY)
+	if (state->scope.query->commandType == CMD_UTILITY || state->scope.depth > DEEPEST)
 		return false;
-	state->found = inserts_constant(query) || query_tree_walker(query, search, state, 0);
-	return state->found;
+	return state->found = inserts_constant(&state->scope) || query_tree_walker(state->scope.query, search, state, 0);
 }
 
 /* ---- EXECUTE p('...') ---- */
@@ -307,12 +371,28 @@ literals_executes(Node *utility)
 		&& words_judge(prepared->plansource->query_string, strlen(prepared->plansource->query_string)) == MASK_ALL;
 }
 
+/* Of an expression as it was written: a literal in it, and nothing that is looked up. */
+static bool
+look_into_raw(Node *node, Made *made)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, A_Const))
+		made->of_constants |= !IS_NULL_LITERAL((A_Const *) node);
+	else if (IsA(node, FuncCall) || IsA(node, SubLink) || IsA(node, ColumnRef) || IsA(node, ParamRef))
+		made->of_others = true;
+	else
+		return raw_expression_tree_walker(node, look_into_raw, made);
+	return false;
+}
+
 static bool
 is_literal(Node *node)
 {
-	while (node && IsA(node, TypeCast))
-		node = ((TypeCast *) node)->arg;
-	return node && IsA(node, A_Const) && !IS_NULL_LITERAL((A_Const *) node);
+	Made		made = {.of_others = false};
+
+	(void) look_into_raw(node, &made);
+	return made.of_constants && !made.of_others;
 }
 
 static bool
@@ -340,9 +420,9 @@ literals_look(Query *query)
 {
 	Query	   *inner = find_inner(query->utilityStmt);
 	ExecuteStmt *execute = find_execute(query->utilityStmt);
-	Search		state = {.query = inner ? inner : query};
+	Search		state = {.scope = {.query = inner ? inner : query}};
 
-	if (execute ? executes_literal(execute) : search_query(state.query, &state))
+	if (execute ? executes_literal(execute) : search_query(&state))
 		tell();
 }
 

@@ -5,6 +5,7 @@
 
 #include "redact/passwords.h"
 #include "redact/token.h"
+#include "redact/uescape.h"
 
 /* Dollar quotes within dollar quotes that are read as code. */
 #define MOST_BODIES 4
@@ -64,6 +65,25 @@ find_setting(const char *text, size_t end, size_t at)
 	return end;
 }
 
+/* In a URI, the name of a setting may be encoded. */
+static size_t
+find_encoded_setting(const char *text, size_t end, size_t at)
+{
+	size_t		setting = find_setting(text, end, at);
+	bool		is_encoded = false;
+
+	for (; at < setting; at++)
+	{
+		if (text[at] == '?' || text[at] == '&')
+			is_encoded = false;
+		else if (text[at] == '%')
+			is_encoded = true;
+		else if (text[at] == '=' && is_encoded)
+			return at + 1;
+	}
+	return setting;
+}
+
 /* user:password@host, or what was left of it when it was masked */
 static bool
 has_userinfo(const char *text, size_t end, size_t at)
@@ -82,7 +102,7 @@ find_in_connection_string(const char *text, size_t from, size_t end)
 	size_t		sign = skip(text, end, name, BYTE_BLANK);
 
 	if (begins_with(text, end, at, "postgresql://") || begins_with(text, end, at, "postgres://"))
-		return has_userinfo(text, end, name + 3) ? name + 3 : find_setting(text, end, at);
+		return has_userinfo(text, end, name + 3) ? name + 3 : find_encoded_setting(text, end, at);
 	return name > at && sign < end && text[sign] == '=' ? find_setting(text, end, at) : end;
 }
 
@@ -208,11 +228,70 @@ cover_within(Cover *cover, size_t from, size_t end)
 
 /* ---- code ---- */
 
-static bool
-is_password(const Token *token, const char *text)
+#define NBACK 3
+
+/* Code that is read token by token. */
+typedef struct Walk
 {
-	return (token->kind == TOKEN_NAME || token->kind == TOKEN_QUOTED_NAME)
-		&& is_word(text, token->inner_from, token->inner_to, "password");
+	Token		before;
+	Token		back[NBACK];	/* before it, newest first, but for comments */
+	bool		was_covered;	/* the newest of them */
+	bool		names_role;		/* a literal of this statement does, */
+	bool		asks_password;	/* and one ends where a password is to be put in */
+	int			nbodies;
+} Walk;
+
+static bool
+is_password(const Token *token, const char *text, char escape)
+{
+	UescapeName name;
+
+	if (token->kind == TOKEN_NAME || (token->kind == TOKEN_QUOTED_NAME && text[token->from] == '"'))
+		return is_word(text, token->inner_from, token->inner_to, "password");
+	if (token->kind != TOKEN_QUOTED_NAME)
+		return false;
+	name = uescape_decode(text + token->inner_from, token->inner_to - token->inner_from, escape);
+	return !name.is_valid || is_word(name.bytes, 0, name.len, "password");
+}
+
+/* PASSWORD, or U&"..." with or without UESCAPE 'c'; or a literal that this one goes on from. */
+static bool
+follows_password(const Walk *walk, const char *text)
+{
+	const Token *escape = &walk->back[0];
+
+	if (walk->was_covered || is_password(&walk->back[0], text, '\\'))
+		return true;
+	return token_is_literal(escape) && escape->inner_from < escape->inner_to && token_is_word(&walk->back[1], text, "uescape")
+		&& is_password(&walk->back[2], text, text[escape->inner_from]);
+}
+
+/* Nothing follows in the literal but the quotes that one goes into, or a place to fill in. */
+static bool
+ends_or_asks(const char *text, size_t end, size_t at)
+{
+	size_t		after = skip(text, end, at, BYTE_BLANK);
+
+	if (after < end && text[after] == '%')
+		return true;
+	while (after < end && (text[after] == '\'' || text[after] == '\\'))
+		after++;
+	return after == end && after > at;
+}
+
+/* 'alter role x password ' || quote_literal('...'), and format() */
+static void
+read_pieces(Walk *walk, const char *text, size_t from, size_t end)
+{
+	size_t		name;
+
+	for (size_t at = from; (at = next_name(text, end, at, &name)) > name;)
+	{
+		if (is_word(text, name, at, "role") || is_word(text, name, at, "user"))
+			walk->names_role = true;
+		else if (walk->names_role && is_word(text, name, at, "password") && ends_or_asks(text, end, at))
+			walk->asks_password = true;
+	}
 }
 
 static void cover_code(Cover *cover, size_t from, size_t end, int nbodies);
@@ -240,23 +319,60 @@ cover_comment(Cover *cover, const Token *token)
 	cover_value(cover, look.first, token->inner_to);
 }
 
-static void
-visit(Cover *cover, const Token *back, const Token *token, int nbodies)
+/* Returns whether it was, so that what it goes on with must be. */
+static bool
+cover_literal(Walk *walk, Cover *cover, const Token *token)
 {
 	size_t		from = token->inner_from;
 	size_t		to = token->inner_to;
-	size_t		setting = token_is_literal(token) ? find_in_connection_string(cover->text, from, to) : to;
+	size_t		setting = find_in_connection_string(cover->text, from, to);
+	bool		is_asked = walk->asks_password;
 
-	if (token_is_literal(token) && is_password(back, cover->text))
-		cover_value(cover, from, to);
-	else if (setting < to)
+	if (follows_password(walk, cover->text))
+		setting = from;
+	if (setting < to)
+	{
 		cover_value(cover, setting, to);
-	else if (token->kind == TOKEN_DOLLAR && nbodies < MOST_BODIES)
-		cover_code(cover, from, to, nbodies + 1);
+		return true;
+	}
+	if (token->kind == TOKEN_DOLLAR && walk->nbodies < MOST_BODIES)
+	{
+		cover_code(cover, from, to, walk->nbodies + 1);
+		return false;
+	}
+	read_pieces(walk, cover->text, from, to);
+	if (is_asked)
+		cover_value(cover, from, to);
+	else
+		cover_within(cover, from, to);
+	return false;
+}
+
+static void
+visit(Walk *walk, Cover *cover, const Token *token)
+{
+	if (token_is_literal(token))
+		walk->was_covered = cover_literal(walk, cover, token);
 	else if (token->kind == TOKEN_BLOCK_COMMENT && token->is_terminated)
 		cover_comment(cover, token);
-	else if (token_is_literal(token) || token_is_comment(token) || token->kind == TOKEN_QUOTED_NAME)
-		cover_within(cover, from, to);
+	else if (token_is_comment(token))
+		cover_within(cover, token->inner_from, token->inner_to);
+	else
+		walk->was_covered = false;
+	if (token->kind == TOKEN_QUOTED_NAME)
+		cover_within(cover, token->inner_from, token->inner_to);
+	if (token->kind == TOKEN_SIGN && cover->text[token->from] == ';')
+		walk->names_role = walk->asks_password = false;
+}
+
+static void
+remember(Walk *walk, const Token *token)
+{
+	walk->before = *token;
+	if (token_is_comment(token))
+		return;
+	memmove(walk->back + 1, walk->back, (NBACK - 1) * sizeof(Token));
+	walk->back[0] = *token;
 }
 
 /* To the end, when it was masked before. */
@@ -271,8 +387,7 @@ is_covered(const Cover *cover, size_t from)
 static void
 cover_code(Cover *cover, size_t from, size_t end, int nbodies)
 {
-	Token		before = {.kind = TOKEN_END};
-	Token		back = before;
+	Walk		walk = {.nbodies = nbodies};
 
 	while (cover->doubt == NO_PLACE)
 	{
@@ -280,14 +395,11 @@ cover_code(Cover *cover, size_t from, size_t end, int nbodies)
 
 		if (token.kind == TOKEN_END)
 			return;
-		visit(cover, &back, &token, nbodies);
-		if (cover->first == NO_PLACE)
-			cover->is_cut |= !token.is_terminated && !is_covered(cover, token.inner_from);
-		else if (cover->doubt == NO_PLACE && cover_doubts(cover, &before, &token))
+		cover->is_cut |= !token.is_terminated && !is_covered(cover, token.inner_from);
+		visit(&walk, cover, &token);
+		if (cover->first != NO_PLACE && cover->doubt == NO_PLACE && cover_doubts(cover, &walk.before, &token))
 			cover->doubt = cover->first;
-		before = token;
-		if (!token_is_comment(&token))
-			back = token;
+		remember(&walk, &token);
 		from = token.to;
 	}
 }
@@ -299,13 +411,15 @@ cover_code(Cover *cover, size_t from, size_t end, int nbodies)
 void
 passwords_cover(Cover *cover)
 {
+	Cover		look = *cover;
+
 	cover_code(cover, 0, cover->len, 0);
-	if (cover->is_cut && cover->first == NO_PLACE)
-	{
-		cover_within(cover, 0, cover->len);
-		if (cover->first != NO_PLACE)
-			cover_range(cover, cover->first, cover->len);
-	}
+	if (!cover->is_cut && cover->doubt == NO_PLACE)
+		return;
+	look.is_look = true;
+	cover_within(&look, 0, cover->len);
+	if (look.first < cover->first)
+		cover->doubt = cover->first = look.first;
 }
 
 bool

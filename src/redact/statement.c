@@ -161,6 +161,20 @@ statement_hide_all(void)
 		known.is_masked = true;
 }
 
+static TimestampTz ran_secret = 0;
+
+void
+statement_runs_secret(void)
+{
+	ran_secret = GetCurrentStatementStartTimestamp();
+}
+
+bool
+statement_has_run_secret(void)
+{
+	return ran_secret != 0 && ran_secret == GetCurrentStatementStartTimestamp();
+}
+
 bool
 statement_is_masked(void)
 {

@@ -22,6 +22,13 @@ extern MaskJudgement statement_hide(void);
 /* The same where its text does not say so: it executes what was prepared by one that does. */
 extern void statement_hide_all(void);
 
+/*
+ * A query that brings a secret is run for the client's statement, which does not
+ * say so: it fetches from a cursor, or calls a function.
+ */
+extern void statement_runs_secret(void);
+extern bool statement_has_run_secret(void);
+
 /* Its parameters that are names; after statement_hide(). */
 extern MaskParams statement_params(void);
 

@@ -23,8 +23,11 @@
 #define STATEMENT_TIMEOUT	15000
 #define MOST_TRIES			3
 #define MAX_WORDS			200
-#define LARGEST_FREED		512		/* bytes; the state of an exchange by SCRAM is smaller */
-#define MOST_FREED			16		/* of one size */
+
+/* What libpq has of a password: itself; four bytes a character, while SASLprep is at it; the state of an exchange. */
+#define LEAST_FREED			512		/* bytes at once */
+#define MOST_FREED			8192
+#define FREED_OF_A_SIZE		16
 
 /*
  * What the session there has, whatever the role and the database have set.  Its
@@ -264,14 +267,16 @@ wait_for_socket(Remote *remote, int events)
 static void
 wipe_freed(Size password_len)
 {
-	for (Size size = 16; size <= Max(LARGEST_FREED, 4 * (password_len + 2)); size += 16)
-	{
-		void	   *taken[MOST_FREED];
+	Size		largest = Min(Max(4 * password_len, LEAST_FREED), MOST_FREED);
 
-		for (int i = 0; i < MOST_FREED; i++)
+	for (Size size = 16; size <= largest; size += 16)
+	{
+		void	   *taken[FREED_OF_A_SIZE];
+
+		for (int i = 0; i < FREED_OF_A_SIZE; i++)
 			if ((taken[i] = malloc(size)) != NULL)
 				explicit_bzero(taken[i], size);
-		for (int i = 0; i < MOST_FREED; i++)
+		for (int i = 0; i < FREED_OF_A_SIZE; i++)
 			free(taken[i]);
 	}
 }

@@ -32,6 +32,7 @@ foreach my $db ('postgres', 'new')
 	is($status->{id}, '', "$db: no root key");
 }
 is(status($node)->{secrets}, 2, 'status counts secrets all the same');
+like(value($node, 'SELECT severity, what FROM secrets.check()'), qr/^critical\|secrets is not in shared_preload_libraries/, 'and check says first what is wrong');
 
 # Every function of the schema that can be called, each with arguments of its types:
 # none is forgotten when another is added.
@@ -42,7 +43,7 @@ SELECT CASE prokind WHEN 'p' THEN 'CALL ' ELSE 'SELECT * FROM ' END || format('s
 			WHEN 'text[]' THEN '''{a}''' WHEN 'bytea' THEN '''x''' WHEN 'interval' THEN '''30 days''' WHEN 'boolean' THEN 'false' WHEN 'uuid' THEN 'gen_random_uuid()'
 			WHEN 'timestamp with time zone' THEN 'now()' WHEN 'boolean' THEN 'false' ELSE 'NULL' END END || '::' || t::regtype, ', ' ORDER BY n)
 	 FROM unnest(proargtypes) WITH ORDINALITY u(t, n)))
-FROM pg_proc WHERE pronamespace = 'secrets'::regnamespace AND proname NOT IN ('status') ORDER BY 1
+FROM pg_proc WHERE pronamespace = 'secrets'::regnamespace AND proname NOT IN ('status', 'check') ORDER BY 1
 END
 cmp_ok(scalar @functions, '>', 25, 'functions were found');
 refused($node, $_, '58000', qr/secrets is not loaded.*$hint/s, $_) foreach @functions;

@@ -32,7 +32,7 @@ my @excepted = (
 		why => 'the server shows a statement before it asks any extension' },
 	{ door => 'read: in a cursor that is spilled', places => ['base/pgsql_tmp'], always => 1,
 		why => 'the executor writes down what it has no room for' },
-	{ door => qr/^(bind|literal): fails: (the same key twice|no such key)$/, places => \@tables, always => 1,
+	{ door => qr/^(bind|literal): fails: (the same key twice|no such key|at COMMIT)$/, places => \@tables, always => 1,
 		why => 'the row was in a table of the user when that failed' },
 	{ door => 'stored: in a table, and from there', places => [ @tables, @copies, 'decoding' ], always => 1,
 		why => 'it is in a table of the user' },
@@ -243,6 +243,7 @@ CREATE TABLE app.watched (v bigint);
 CREATE TABLE app.strict (v text CHECK (length(v) < 3), w text NOT NULL DEFAULT 'w');
 CREATE TABLE app.once (v text PRIMARY KEY);
 CREATE TABLE app.child (v text REFERENCES app.once);
+CREATE TABLE app.later (v text REFERENCES app.once DEFERRABLE INITIALLY DEFERRED);
 CREATE TABLE app.counter (n int);
 INSERT INTO app.counter VALUES (1);
 CREATE TABLE app.locked (n int);
@@ -496,6 +497,7 @@ door 'bind: INSERT into the inbox, two hundred parameters', sub {
 };
 bind_door 'CTE', 'WITH v(n, x) AS (SELECT $1::text, $2::text) SELECT secrets.put(n, x) FROM v';
 bind_door 'CTE, materialized', 'WITH v(n, x) AS MATERIALIZED (SELECT $1::text, $2::text) SELECT secrets.put(n, x) FROM v ORDER BY x';
+door 'bind: arrays', sub { return bound('SELECT secrets.put(n, x) FROM unnest($1::text[], $2::text[]) v(n, x)', values => [ "{$door->{secret}}", '{' . json($door->{value}) =~ s/\\n/\n/r =~ s/\\t/\t/r . '}' ]) };
 bind_door 'VALUES', 'SELECT secrets.put(n, x) FROM (VALUES ($1, $2)) v(n, x)';
 bind_door 'subquery', 'SELECT secrets.put($1, (SELECT max(x) FROM (SELECT $2 AS x) s))';
 bind_door 'CASE', q{SELECT CASE WHEN $2 <> 'x' THEN secrets.put($1, $2) END};
@@ -559,6 +561,11 @@ bind_door 'fails: a row that violates a constraint', 'INSERT INTO app.strict (v)
 bind_door 'fails: a row without what must be', 'INSERT INTO app.strict (v, w) SELECT $2, NULL FROM secrets.put($1, $2)', state => '23502', stored => 0;
 bind_door 'fails: the same key twice', 'INSERT INTO app.once SELECT $2 FROM generate_series(1, 2), secrets.put($1, $2)', state => '23505', stored => 0;
 bind_door 'fails: no such key', 'INSERT INTO app.child SELECT $2 FROM secrets.put($1, $2)', state => '23503', stored => 0;
+door 'bind: fails: at COMMIT', state => '23503', stored => 0, sub {
+	must('BEGIN');
+	bound('INSERT INTO app.later SELECT $2 FROM secrets.put($1, $2)');
+	return ask('COMMIT');
+};
 bind_door 'fails: no number', 'SELECT secrets.put($1, $2), $2::text::int', state => '22P02', stored => 0;
 bind_door 'fails: no number, before it', 'SELECT $2::text::int, secrets.put($1, $2)', state => '22P02', stored => 0;
 bind_door 'fails: no date', q{SELECT secrets.put($1, $2), to_date($2::text, 'YYYY')}, state => '22007', stored => 0;
@@ -663,7 +670,7 @@ door 'bind: fails: COPY of no date', state => '22007', stored => 0, sub { return
 door 'bind: COPY that passes over what is no date', server => 17, stored => 0, silent => 1, sub {
 	return $client->copy_in('COPY secrets.inbox (name, value, expires_at) FROM STDIN (ON_ERROR ignore, LOG_VERBOSITY verbose)', "$door->{secret}\tx\t" . copied($door->{value}) . "\n");
 };
-door 'bind: fails: COPY with a bad name', state => '22023', stored => 0, sub { return $client->copy_in('COPY secrets.inbox (name, value) FROM STDIN', "no name !\t" . copied($door->{value}) . "\n") };
+door 'bind: fails: COPY with a bad name', state => '22023', stored => 0, silent => 1, sub { return $client->copy_in('COPY secrets.inbox (name, value) FROM STDIN', "no name !\t" . copied($door->{value}) . "\n") };
 
 # ---- ways in: what is made here ----
 
@@ -770,6 +777,12 @@ out 'EXPLAIN ANALYZE of get', 'EXPLAIN (ANALYZE, VERBOSE) SELECT secrets.get({n}
 out 'rename', q{SELECT secrets.rename({n}, {n} || '/new'), secrets.rename({n} || '/new', {n})};
 out 'rollback', 'SELECT secrets.rollback({n}, 1)';
 out 'get, and no number', state => '22P02', 'SELECT secrets.get({n})::int';
+out 'get, and no JSON', state => '22P02', 'SELECT secrets.get({n})::json';
+out 'get, and no JSON path', state => '42601', 'SELECT secrets.get({n})::jsonpath';
+out 'get, and no search for text', state => '42601', 'SELECT secrets.get({n})::tsquery';
+out 'get, and no array', state => '22P02', 'SELECT secrets.get({n})::int[]';
+out 'get, and no setting', state => '22023', q{SELECT set_config('work_mem', secrets.get({n}), true)};
+out 'get, run as SQL', state => '42601', q{DO $do$ BEGIN EXECUTE secrets.get({n}); END $do$};
 out 'get, and no such table', state => '42P01', plain => 1, 'SELECT secrets.get({n})::regclass';
 out 'get, raised', state => 'P0001', q{DO $do$ DECLARE v text := secrets.get({n}); BEGIN RAISE LOG 'this is %', v; RAISE EXCEPTION 'boom %', v; END $do$};
 out 'get, raised in hex', state => 'P0001', q{DO $do$ BEGIN RAISE EXCEPTION 'boom %', secrets.get_bytes({n}); END $do$};
@@ -900,6 +913,7 @@ literal 'DO, language first', 'DO LANGUAGE plpgsql $do$ DECLARE v text := {v}; B
 door 'literal: DO, body in quotes', sub { return ask('DO ' . quote(fill('BEGIN PERFORM secrets.put({n}, {v}); END'))) };
 door 'literal: DO, EXECUTE of a text', sub { return ask('DO $do$ BEGIN EXECUTE ' . quote(fill('SELECT secrets.put({n}, {v})')) . '; END $do$') };
 literal 'DO, quotes in quotes', 'DO $do$ BEGIN PERFORM secrets.put({n}, $q${raw}$q$); END $do$';
+door 'literal: DO of 200 kB', sub { return ask('DO $do$ BEGIN ' . 'PERFORM 1; ' x 10 . '/*' . 'x' x 200000 . '*/ PERFORM secrets.put({n}, {v}); END $do$') };
 literal 'DO that catches what fails', q{DO $do$ BEGIN BEGIN PERFORM secrets.put({n}, {v}), 1 / 0; EXCEPTION WHEN division_by_zero THEN RAISE LOG 'caught %', SQLERRM; PERFORM secrets.put({n}, {v}); END; END $do$};
 literal "a wrapper, $_", "SELECT app.$_({n}, {v})" foreach qw(keep_static keep_using keep_quoted keep_sql keep_atomic shout);
 literal 'CALL', 'CALL app.keep_call({n}, {v})';
@@ -1017,11 +1031,17 @@ door 'literal: seen in a parallel worker', state => '57014', stored => 0, main =
 
 # ---- the same, where it fails ----
 
+# In a message of its own, that is all that is done.
+sub failing_in_parse { my ($name, $state, $sql) = @_; return door "literal: fails in Parse: $name", state => $state, stored => 0, sub { return bound($sql, values => []) } }
 sub failing { my ($name, $state, $sql, @options) = @_; return literal "fails: $name", $sql, state => $state, stored => 0, @options; }
 
 failing 'no parenthesis', '42601', 'SELECT secrets.put({n}, {v}';
 failing 'misspelt keyword', '42601', 'SELEC secrets.put({n}, {v})';
 failing 'no comma', '42601', 'SELECT secrets.put({n} {v})';
+failing_in_parse 'no comma', '42601', 'SELECT secrets.put({n} {v})';
+failing_in_parse 'misspelt function', '42883', 'SELECT secrets.putt({n}, {v})';
+failing_in_parse 'no date', '22007', 'SELECT secrets.put({n}, {v}, expires_at => {v})';
+failing_in_parse 'no such column', '42703', 'SELECT secrets.put({n}, {v}), nothing FROM app.some';
 failing 'no quote at the end', '42601', q{SELECT secrets.put({n}, '{h}-{t}};
 failing 'no quote at all', '42703', 'SELECT secrets.put({n}, {h}{t})', plain => 1;
 failing 'no quotes, and no name', '42601', 'SELECT secrets.put({n}, 9{h} {t})', plain => 1;
@@ -1089,6 +1109,10 @@ literal 'ALTER ROLE', 'ALTER ROLE with_password PASSWORD {v}', stored => 0;
 literal 'ALTER USER, E string', 'ALTER USER with_password WITH ENCRYPTED PASSWORD {e} CONNECTION LIMIT 7', stored => 0;
 literal 'ALTER ROLE, dollar quotes', 'ALTER ROLE with_password WITH PASSWORD $q${raw}$q$', stored => 0;
 literal 'ALTER ROLE in DO', q{DO $do$ BEGIN EXECUTE format('ALTER ROLE with_password PASSWORD %L', '{h}-{t}'); END $do$}, stored => 0;
+literal 'ALTER ROLE in DO, put together', q{DO $do$ BEGIN EXECUTE 'ALTER ROLE with_password PASSWORD ' || quote_literal('{h}-{t}'); END $do$}, stored => 0;
+failing 'dblink', '08001', q{SELECT dblink_connect('c', 'host=/nowhere user=x password={h}{t} port=1')};
+failing 'dblink, password in quotes', '08001', q{SELECT dblink_connect('c', 'host=/nowhere user=x password=''{h} {t}'' port=1')};
+failing 'dblink, as URI', '08001', q{SELECT dblink_connect('c', 'postgresql://x:{h}{t}@127.0.0.1:1/x')};
 failing 'ALTER ROLE of nobody', '42704', 'ALTER ROLE nobody_there PASSWORD {v}';
 failing 'ALTER ROLE, syntax', '42601', 'ALTER ROLE with_password PASSWORD {v} NOTHING';
 
@@ -1161,9 +1185,9 @@ door 'stored: in a table, and from there', silent => 1, sub {
 };
 statement 'stored: in a user mapping', 'CREATE USER MAPPING FOR stranger SERVER far OPTIONS (user {n}, password {v})', stored => 0;
 statement 'stored: in a subscription', q{CREATE SUBSCRIPTION nothing CONNECTION 'host=127.0.0.1 password={h}{t}' PUBLICATION nothing WITH (connect = false)}, stored => 0, main => 1;
-statement 'stored: in a function', 'CREATE FUNCTION app.has_it() RETURNS bigint LANGUAGE sql AS $f$ SELECT secrets.put({n}, {v}) $f$', stored => 0;
-statement 'stored: in a view', 'CREATE VIEW app.shows_it AS SELECT secrets.put({n}, {v})', stored => 0;
-statement 'stored: in a default', 'CREATE TABLE app.defaults (v bigint DEFAULT secrets.put({n}, {v}))', stored => 0;
+statement 'stored: in a function', 'CREATE FUNCTION app.has_it() RETURNS bigint LANGUAGE plpgsql AS $f$ BEGIN RETURN secrets.put({n}, {v}); END $f$; SELECT app.has_it()';
+statement 'stored: in a view', 'CREATE VIEW app.shows_it AS SELECT secrets.put({n}, {v}); SELECT * FROM app.shows_it';
+statement 'stored: in a default', 'CREATE TABLE app.defaults (v bigint DEFAULT secrets.put({n}, {v})); INSERT INTO app.defaults DEFAULT VALUES';
 statement 'unknown: a literal', 'SELECT {v} AS it', stored => 0;
 statement 'unknown: a setting', 'SET app.password = {v}', stored => 0;
 door 'unknown: a parameter', stored => 0, sub { return bound('SELECT $1::text', values => [ $door->{value} ]) };
@@ -1450,6 +1474,11 @@ sub judge
 	{
 		is(join(' ', sort keys %{ $control->{$place}{at} }), 'recovered running stopped', "$hunt->{name}: $place, at all times");
 	}
+	foreach my $name ('literal: plain', 'bind: a named statement')
+	{
+		my $secret = $hunt->{door}{$name}{secret};
+		like(slurp_file("$hunt->{seen}/log-stderr-squeezed"), qr/secrets\.put\('$secret','\*+'\)|\$1='$secret',\$2='\*+'/, "$hunt->{name}: $name: the name of the secret is still there");
+	}
 	cmp_ok(scalar @tried, '>=', 60, "$hunt->{name}: ways in");
 	cmp_ok(scalar @places, '>=', 25, "$hunt->{name}: places to look");
 	diag(sprintf '%s: %d ways in x %d places: %d looked at', $hunt->{name}, scalar @tried, scalar @places, @tried * @places);
@@ -1465,7 +1494,7 @@ my @hunts = (
 
 configure($hunts[0]{node}, "log_statement = all\nlog_min_messages = debug5\nlog_min_error_statement = debug5\ntrack_activity_query_size = 65536\nsecrets.literals = warn\n");
 configure($hunts[0]{node}, "cron.use_background_workers = on\n") if $has{pg_cron};
-configure($hunts[1]{node}, "log_statement = ddl\ndebug_pretty_print = off\n");
+configure($hunts[1]{node}, "log_statement = ddl\ndebug_pretty_print = off\nlog_parameter_max_length = 20\nlog_parameter_max_length_on_error = 20\n");
 configure($hunts[1]{node}, "cron.host = '${\ $hunts[1]{node}->host}'\n") if $has{pg_cron};
 configure($hunts[1]{node}, "auto_explain.log_format = json\n") if $has{auto_explain};
 

@@ -196,7 +196,7 @@ my @statements = (
 	[ 'after the next transaction', [ q{SELECT length(obtain('NAME'))} ], [ q{SELECT length(obtain('another'))} ], [ 'SELECT VALUE::int', '22P02' ] ],
 	[ 'a prepared statement', [ q{PREPARE p AS SELECT obtain('NAME')::int} ], [ 'EXECUTE p', '22P02' ] ],
 	[ 'a cursor', [ 'BEGIN' ], [ q{DECLARE c CURSOR FOR SELECT obtain('NAME')::int} ], [ 'FETCH c', '22P02' ], [ 'ROLLBACK' ] ],
-	[ 'a printed tree', [ 'BEGIN' ], [ 'SET LOCAL debug_print_parse = on' ], [ q{SELECT length(obtain('NAME'))} ], [ 'SELECT VALUE::text' ], [ 'COMMIT' ] ],
+	[ 'a printed tree', [ 'BEGIN' ], [ 'SET LOCAL debug_pretty_print = off' ], [ 'SET LOCAL debug_print_parse = on' ], [ q{SELECT length(obtain('NAME'))} ], [ 'SELECT VALUE::text' ], [ 'COMMIT' ] ],
 	[ 'EXPLAIN', [ 'BEGIN' ], [ q{SELECT length(obtain('NAME'))} ], [ 'EXPLAIN VERBOSE SELECT VALUE' ], [ 'COMMIT' ] ]);
 
 my @with_explain = map { [$_] } q{LOAD 'auto_explain'}, 'SET auto_explain.log_min_duration = 0', 'SET auto_explain.log_nested_statements = on', 'SET auto_explain.log_verbose = on';
@@ -307,6 +307,38 @@ sub tell_by_other_means
 	return;
 }
 
+# A value that the database writes in another encoding than the one it is kept in: what goes out,
+# and what comes in.
+my $accents = "\xe9\xe8";
+
+sub latin { my ($door) = @_; return $accents . $door->{head} . $accents; }
+sub utf8_of { my ($latin) = @_; utf8::upgrade($latin); utf8::encode($latin); return $latin; }
+
+sub tell_in_latin1
+{
+	my ($node, $add) = @_;
+	my %way = (
+		'LATIN1' => q{RAISE LOG '%', v;},
+		'LATIN1 as UTF-8' => q{RAISE LOG '%', encode(convert_to(v, 'UTF8'), 'hex');},
+		'LATIN1 as JSON' => q{RAISE LOG '%', replace(replace(to_json(v)::text, chr(233), '\u00e9'), chr(232), '\u00e8');});
+
+	foreach my $name (sort keys %way)
+	{
+		my $door = $add->($name);
+		my $client = connect_to($node, database => 'latin');
+		my $block = "DO \$do\$ DECLARE v text := secrets.get('$door->{secret}'); BEGIN $way{$name} END \$do\$";
+
+		is($client->ask($block)->{state}, '', "$name: comes out as it is meant to");
+		$client->close;
+	}
+	my $in = $add->('LATIN1 coming in');
+	my $client = connect_to($node, database => 'latin');
+	$client->value($_) foreach @before;
+	is($client->bound('SELECT try_to_keep(nullif($1, $1), $2)', [ $in->{secret}, utf8_of(latin($in)) ])->{state}, '22004', 'LATIN1 coming in: comes out as it is meant to');
+	$client->close;
+	return;
+}
+
 # By the worker that the tick starts, since nobody else may run it.
 sub rotate_by_function
 {
@@ -352,11 +384,20 @@ sub hunt
 	};
 	my %later = map { $_ => $add->($_, put => 1, plain => $_ eq 'a line of COPY') } 'a field of JSON', 'a member of JSON', 'a line of COPY', 'a rotator that is a function';
 
+	# In another database, whose logs are the same.
+	my %latin = map { $_ => $hunt->add_door($_, plain => 1) } 'LATIN1', 'LATIN1 as UTF-8', 'LATIN1 as JSON', 'LATIN1 coming in';
+	value($node, q{CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0});
+	value($node, "CREATE EXTENSION secrets; $functions", 'latin');
+	my $client = connect_to($node, database => 'latin');
+	$client->bound('SELECT secrets.put($1, $2)', [ $_->{secret}, utf8_of(latin($_)) ]) foreach values %latin;
+	$client->close;
+
 	reload($node, $loud);
 	say_it($node, $door{ $_->[0] }, @$_[ 1 .. $#$_ ]) foreach @steps;
 	bring_all($node, $add);
 	tell_by_other_means($node, sub { $later{ $_[0] } });
 	rotate_by_function($node, sub { $later{ $_[0] } });
+	tell_in_latin1($node, sub { $latin{ $_[0] } });
 	$node->stop;
 	$hunt->look('at the end', $hunt->{logs});
 	return ($hunt, @formats);

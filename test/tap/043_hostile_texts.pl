@@ -58,16 +58,99 @@ END
 sub connection { return connect_to($node, @_); }
 my $watcher = connection();
 
-# All that was said so far is in all files.
+# All that was said so far is in the logs.
 sub settle
 {
 	my $mark = 'mark' . unpack 'H*', substr new_key(), 0, 8;
 
 	$watcher->value("SELECT '$mark'");
-	foreach my $ending ('.log', map { s/log//r } grep { $_ ne 'stderr' } @formats)
-	{
-		wait_for(sub { grep { /\Q$ending\E$/ } keys %{ { map { $_ => 1 } files_with($logs, $mark) } } }, "the log, $ending") if $ending ne '.log';
-		wait_for(sub { grep { /\.log$/ } files_with($logs, $mark) }, 'the log') if $ending eq '.log';
-	}
-	return;
+	return wait_for(sub { files_with($logs, $mark) == @formats }, 'the logs');
 }
+
+# Where each of these has turned up.
+sub logged { settle(); return found_in([ $logs, $node->logfile ], @_); }
+
+sub nowhere_logged
+{
+	my ($name, @canaries) = @_;
+	my @words = map { parts_of($_) } @canaries;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return is_deeply(logged(@words), {}, "$name: in no log");
+}
+
+# What others see of a session.
+sub shown { my ($client) = @_; return $watcher->value("SELECT query FROM pg_stat_activity WHERE pid = $client->{pid}"); }
+
+# ---- mutations ----
+
+# A statement of ours in each of the ways that it can come in; what was said in which words: { word => text }.
+my %said;
+my $excused = 0;
+
+sub say_all
+{
+	my ($client, $text) = @_;
+
+	foreach my $way ('simple', 'extended', 'bound')
+	{
+		my $canary = new_canary();
+		(my $sql = $text) =~ s/~/$canary/g;
+		my @words = parts_of($canary);
+
+		if ($way eq 'bound')
+		{
+			next unless $text =~ /'~'/;
+			($sql = $text) =~ s/'~'/\$1/;
+			$sql =~ s/~//g;
+		}
+		my $answer = $way eq 'simple' ? $client->ask($sql) : $client->bound($sql, $way eq 'bound' ? [$canary] : []);
+		return "$way: $sql" if $client->is_lost;
+		foreach my $word (@words)
+		{
+			if ($way eq 'bound' || hides($sql, $word)) { $said{$word} = "$way: $sql"; }
+			else { $excused++; }
+		}
+	}
+	return undef;
+}
+
+my $seed = $ENV{HOSTILE_SEED} || (soak() ? time : 6);
+my $rounds = $ENV{HOSTILE_ROUNDS} || (soak() ? 5000 : 500);
+my @templates = templates();
+my ($crashed, %asked);
+my $speaker = connection();
+
+note("HOSTILE_SEED=$seed");
+seed_with($seed);
+$speaker->value("SET statement_timeout = '10s'");
+foreach my $round (1 .. $rounds + @templates)
+{
+	my $template = $templates[ $round % @templates ];
+
+	$crashed = say_all($speaker, $round <= @templates ? join('', @$template) : mutate(@$template));
+	last if defined $crashed;
+	my $state = $speaker->ask('ROLLBACK; DEALLOCATE ALL')->{state};
+	$asked{$state}++;
+}
+is($crashed, undef, "$rounds statements, mutated: the session goes on");
+is_deeply([ keys %asked ], [''], 'and answers');
+my $told = logged(keys %said);
+is(scalar keys %$told, 0, 'nothing that stood in quotes, nor what was bound, is in a log');
+diag(map { "$_: $said{$_}\n" } (sort keys %$told)[ 0 .. (keys %$told > 10 ? 9 : keys(%$told) - 1) ]) if %$told;
+cmp_ok(scalar keys %said, '>', 2 * $excused, "that is so of most of them: @{[ scalar keys %said ]} words, $excused lost their quotes");
+
+# The same under another name is nobody's: then it is there, and is found.
+my @others;
+foreach my $template (grep { $_->[0] !~ /PASSWORD/ } @templates)
+{
+	push @others, new_canary();
+	(my $sql = join '', @$template) =~ s/~/$others[-1]/g;
+	$sql =~ s/(?:U&)?"?s(?:ecrets|\\0065crets)"?/other/gi;
+	$sql =~ s/"?\b(?:put|put_bytes|patch|inbox)\b"?/other/gi;
+	$speaker->ask($sql);
+	$speaker->ask('ROLLBACK; DEALLOCATE ALL');
+}
+is(scalar keys %{ logged(map { parts_of($_) } @others) }, 2 * @others, 'what names nothing of ours is in the logs');
+
+done_testing();

@@ -207,6 +207,8 @@ WRAP_STATUS(EVP_PKEY_generate, (EVP_PKEY_CTX *c, EVP_PKEY **key), (c, key))
 WRAP_POINTER(EVP_PKEY *, EVP_PKEY_new_raw_private_key_ex,
 			 (OSSL_LIB_CTX *c, const char *type, const char *properties, const unsigned char *bytes, size_t n),
 			 (c, type, properties, bytes, n))
+WRAP_STATUS(EVP_PKEY_fromdata_init, (EVP_PKEY_CTX *c), (c))
+WRAP_STATUS(EVP_PKEY_fromdata, (EVP_PKEY_CTX *c, EVP_PKEY **key, int selection, OSSL_PARAM params[]), (c, key, selection, params))
 WRAP_LENGTH(EVP_PKEY_get_raw_public_key, (const EVP_PKEY *key, unsigned char *out, size_t *outlen), (key, out, outlen), outlen)
 WRAP_STATUS(EVP_PKEY_get_bn_param, (const EVP_PKEY *key, const char *name, BIGNUM **number), (key, name, number))
 WRAP_LENGTH(EVP_PKEY_get_octet_string_param,

@@ -574,6 +574,25 @@ passwords_within_quotes(void)
 	expect_passwords("select 1 -- alter role x password '~p~' login\n");
 }
 
+/* Written by a program: the parts of a statement. */
+static void
+passwords_in_pieces(void)
+{
+	expect_passwords("execute format('alter role %I password %L', '~x~', '~p~'); select 'y'");
+	expect_passwords("execute 'alter role ' || quote_ident(r) || ' password ' || quote_literal('~p~')");
+	expect_passwords("execute 'alter user mapping for x options (password ''' || '~p~' || '~'')~'");
+	expect_passwords("do $$ begin execute format('create role x password %L', E'~p~'); end $$");
+}
+
+static void
+passwords_that_go_on(void)
+{
+	expect_passwords("create role x password '~p~'\n'~q~' -- c\n'~r~', 's'");
+	expect_passwords("select dblink_connect('host=h password=~p~'\n'~q~')");
+	expect_passwords("alter user mapping for x server y options (add U&\"p\\0061ssword\" '~p~')");
+	expect_passwords("alter user mapping for x server y options (add U&\"p!0061ssword\" uescape '!' '~p~')");
+}
+
 static void
 connection_strings(void)
 {
@@ -582,6 +601,8 @@ connection_strings(void)
 	expect_passwords("select dblink_connect('x', 'sslpassword=~p~')");
 	expect_passwords("alter subscription s connection 'postgresql://~u:p@h/d~'");
 	expect_passwords("alter subscription s connection 'postgres://h/d?password=~p~'");
+	expect_passwords("select dblink_connect('postgresql://u@h/d?a=b&p%61ssword=~p~')");
+	expect(MASK_NOTHING, "select dblink_connect('postgresql://u@h/d?a=%61')");
 	expect(MASK_NOTHING, "create subscription s connection 'host=h user=u' publication p");
 	expect(MASK_NOTHING, "create subscription s connection 'postgresql://u@h/d' publication p");
 	expect(MASK_NOTHING, "create subscription s connection 'postgresql://h:5432/d' publication p");
@@ -596,9 +617,9 @@ no_passwords(void)
 	expect(MASK_NOTHING, "insert into t (password) values ('x')");
 	expect(MASK_NOTHING, "select j->>'password', 'x', jsonb_build_object('password', 'y')");
 	expect(MASK_NOTHING, "select 'wrong password ' || x || 'y'");
-	expect(MASK_NOTHING, "select format('alter role %I password %L', 'x', y)");
+	expect(MASK_NOTHING, "select format('alter role %I password %L', x, y)");
 	expect(MASK_NOTHING, "execute 'alter role x password ' || quote_literal(y)");
-	expect(MASK_NOTHING, "execute 'alter role x password ''' || y || ''''");
+	expect(MASK_NOTHING, "execute 'alter role x password ' || y; select 'z'");
 	expect(MASK_NOTHING, "select password_of('x'), \"Passwords\" 'y'");
 	expect(MASK_NOTHING, "execute 'update t set password = $1' using 'x'");
 	expect(MASK_NOTHING, "password");
@@ -866,6 +887,8 @@ main(void)
 	RUN(a_word_stays);
 	RUN(passwords);
 	RUN(passwords_within_quotes);
+	RUN(passwords_in_pieces);
+	RUN(passwords_that_go_on);
 	RUN(connection_strings);
 	RUN(no_passwords);
 	RUN(which_parameters_are_names);
