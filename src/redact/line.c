@@ -174,14 +174,13 @@ cover_audited(char *message)
 	if (*end)
 		cover_audited_parameters(end + 1);
 	if (memmem(field, end - field, "\"\"", 2))
-		(void) mask_between(field, end - field, "'$");
+		(void) mask_between(field, end - field, "'$/-");
 	else if (*field == '"')
 		(void) words_mask(field + 1, end - field - 1, MASK_ALL);
 	else
 		(void) words_mask(field, end - field, MASK_ALL);
 }
 
-/* Printed trees have values as the numbers of their bytes. */
 static bool
 has_watched_object(const char *tree)
 {
@@ -196,6 +195,17 @@ has_watched_object(const char *tree)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * Printed trees have values as the numbers of their bytes, broken into lines
+ * anywhere.  Where a value has passed, or some extension's process writes down what
+ * others gave it, there is no telling.
+ */
+static bool
+may_show_value(const char *tree)
+{
+	return names_secret(tree) || has_watched_object(tree) || values_any() || MyBackendType != B_BACKEND;
 }
 
 void
@@ -250,6 +260,8 @@ cover_message(ErrorData *line, bool names, bool belongs)
 		cover_audited(line->message);
 	else if (belongs && is_plan_as_text(line->message))
 		cover_sql(line->message, MASK_ALL);
+	else if (names && quotes_input(line))
+		cover_words(line->message, "'\"$");
 	else if (names || (belongs && begins(line->message, "duration: ")))
 		cover_quoted(line->message, "'$");
 	else if (belongs && quotes_input(line))
@@ -267,8 +279,7 @@ cover_detail(ErrorData *line, char *detail, bool belongs)
 		return;
 	if (belongs && quotes_data(line))
 		withhold(detail);
-	else if (begins(line->funcname, "elog_node_display")
-			 && (belongs || names_secret(detail) || has_watched_object(detail)))
+	else if (begins(line->funcname, "elog_node_display") && (belongs || may_show_value(detail)))
 		withhold(detail);
 	else if (begins(detail, "prepare: "))
 		cover_sql(detail, words_judge(detail, strlen(detail)));

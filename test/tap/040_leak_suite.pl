@@ -1530,7 +1530,7 @@ $node->stop;
 $hunt->look('stopped', $node->logfile);
 my @unseen = map { $_->{name} } grep { !$hunt->hits($_)->{'log: stderr'} } @{ $hunt->{doors} };
 cmp_ok(scalar @{ $hunt->{doors} }, '>=', 60, 'off: ways in');
-is_deeply(\@unseen, [], 'off: what comes by any of them is in the log: ' . @{ $hunt->{doors} });
+is_deeply(\@unseen, [], 'off: what comes by any of them is in the log: ' . @{ $hunt->{doors} }) or diag(join ', ', @unseen);
 
 # ---- the verdict ----
 

@@ -68,7 +68,7 @@ sub spellings
 	my @base64 = map { base64_inside($bytes, $_) } 0 .. 2;
 	my @spelled = (
 		$bytes, uc $bytes, unpack('H*', $bytes), uc unpack('H*', $bytes),
-		(map { escaped($bytes, $_) } '\\%03o', '\\x%02x', '\\x%02X', '\\u%04x', '\\u%04X', '\\%04x', '\\%04X', '%%%02x', '%%%02X', '%02x ', '%02X '),
+		(map { escaped($bytes, $_) } '\\%03o', '\\x%02x', '\\x%02X', '\\u%04x', '\\u%04X', '\\%04x', '\\%04X', '!%04x', '%%%02x', '%%%02X', '%02x ', '%02X '),
 		join(' ', @numbers), join(',', @numbers), join(', ', @numbers),
 		# As a printed plan has them, and where all that is blank was taken out.
 		join(' ', @signed), join('', @signed), join('', @numbers),
