@@ -59,15 +59,23 @@ make_key(Work *work, const char *type)
 	add_param(work, (OSSL_PARAM) OSSL_PARAM_END);
 	if (context == NULL || EVP_PKEY_fromdata_init(context) != 1
 		|| EVP_PKEY_fromdata(context, &key, EVP_PKEY_KEYPAIR, work->params) != 1)
+	{
+		EVP_PKEY_free(key);
 		key = NULL;
+	}
 	EVP_PKEY_CTX_free(context);
 	return key;
 }
 
+/*
+ * From here on: false, it is no key of a kind that is read here.  True: it is, and
+ * *key is NULL where libcrypto does not take it.
+ */
+
 /* ---- RFC 8017 ---- */
 
-static EVP_PKEY *
-read_rsa(Work *work, DerText text)
+static bool
+read_rsa(Work *work, DerText text, EVP_PKEY **key)
 {
 	static const char *const names[] = {
 		OSSL_PKEY_PARAM_RSA_N, OSSL_PKEY_PARAM_RSA_E, OSSL_PKEY_PARAM_RSA_D,
@@ -78,14 +86,15 @@ read_rsa(Work *work, DerText text)
 	DerText		number;
 
 	if (!der_take(&text, DER_SEQUENCE, &inside) || !der_take_number(&inside, &number) || number.len != 0)
-		return NULL;
+		return false;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 	{
 		if (!der_take_number(&inside, &number) || number.len == 0)
-			return NULL;
+			return false;
 		add_number(work, names[i], number);
 	}
-	return make_key(work, "RSA");
+	*key = make_key(work, "RSA");
+	return true;
 }
 
 /* ---- RFC 5915 ---- */
@@ -117,8 +126,8 @@ curve_of(DerText object)
 }
 
 /* The curve stands inside, or, in PKCS#8, was told before. */
-static EVP_PKEY *
-read_ec(Work *work, DerText text, const char *curve)
+static bool
+read_ec(Work *work, DerText text, const char *curve, EVP_PKEY **key)
 {
 	DerText		inside;
 	DerText		version;
@@ -129,56 +138,58 @@ read_ec(Work *work, DerText text, const char *curve)
 
 	if (!der_take(&text, DER_SEQUENCE, &inside) || !der_take_number(&inside, &version) || !is_bytes(version, "\1", 1)
 		|| !der_take(&inside, DER_OCTET_STRING, &scalar))
-		return NULL;
+		return false;
 	if (der_take(&inside, DER_CONTEXT_0, &tagged) && der_take(&tagged, DER_OBJECT, &object))
 		curve = curve_of(object);
 	/* Whether it is the point of this scalar is asked where it is compared with the certificate's. */
 	if (curve == NULL || !der_take(&inside, DER_CONTEXT_1, &tagged) || !der_take(&tagged, DER_BIT_STRING, &point)
 		|| point.len < 2 || point.at[0] != 0)
-		return NULL;
+		return false;
 	add_param(work, (OSSL_PARAM) OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *) curve, strlen(curve)));
 	add_param(work, (OSSL_PARAM) OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *) (point.at + 1), point.len - 1));
 	add_number(work, OSSL_PKEY_PARAM_PRIV_KEY, scalar);
-	return make_key(work, "EC");
+	*key = make_key(work, "EC");
+	return true;
 }
 
 /* ---- RFC 8410 ---- */
 
-static EVP_PKEY *
-read_edwards(DerText text, const char *type, size_t len)
+static bool
+read_edwards(DerText text, const char *type, size_t len, EVP_PKEY **key)
 {
 	DerText		seed;
 
 	if (!der_take(&text, DER_OCTET_STRING, &seed) || seed.len != len)
-		return NULL;
-	return EVP_PKEY_new_raw_private_key_ex(NULL, type, NULL, seed.at, seed.len);
+		return false;
+	*key = EVP_PKEY_new_raw_private_key_ex(NULL, type, NULL, seed.at, seed.len);
+	return true;
 }
 
 /* ---- RFC 5208 ---- */
 
-static EVP_PKEY *
-read_pkcs8(Work *work, DerText text)
+static bool
+read_pkcs8(Work *work, DerText text, EVP_PKEY **key)
 {
 	DerText		inside;
 	DerText		version;
 	DerText		algorithm;
 	DerText		object;
 	DerText		curve;
-	DerText		key;
+	DerText		content;
 
 	if (!der_take(&text, DER_SEQUENCE, &inside) || !der_take_number(&inside, &version)
 		|| !der_take(&inside, DER_SEQUENCE, &algorithm) || !der_take(&algorithm, DER_OBJECT, &object)
-		|| !der_take(&inside, DER_OCTET_STRING, &key))
-		return NULL;
+		|| !der_take(&inside, DER_OCTET_STRING, &content))
+		return false;
 	if (is_bytes(object, "\x2b\x65\x70", 3))
-		return read_edwards(key, "ED25519", 32);
+		return read_edwards(content, "ED25519", 32, key);
 	if (is_bytes(object, "\x2b\x65\x71", 3))
-		return read_edwards(key, "ED448", 57);
+		return read_edwards(content, "ED448", 57, key);
 	if (is_bytes(object, "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01", 9))
-		return read_rsa(work, key);
+		return read_rsa(work, content, key);
 	if (is_bytes(object, "\x2a\x86\x48\xce\x3d\x02\x01", 7) && der_take(&algorithm, DER_OBJECT, &curve))
-		return read_ec(work, key, curve_of(curve));
-	return NULL;
+		return read_ec(work, content, curve_of(curve), key);
+	return false;
 }
 
 /* ---- as text ---- */
@@ -202,26 +213,28 @@ decode(const PemBlock *block, Work *work, DerText *der)
 	return base64_decode(work->base64, n, work->der, &der->len);
 }
 
-static EVP_PKEY *
-read_block(const PemBlock *block)
+static bool
+read_der(const PemBlock *block, Work *work, DerText der, EVP_PKEY **key)
+{
+	if (pem_is(block, "PRIVATE KEY"))
+		return read_pkcs8(work, der, key);
+	if (pem_is(block, "EC PRIVATE KEY"))
+		return read_ec(work, der, NULL, key);
+	return pem_is(block, "RSA PRIVATE KEY") && read_rsa(work, der, key);
+}
+
+static bool
+read_block(const PemBlock *block, EVP_PKEY **key)
 {
 	Work	   *work = OPENSSL_zalloc(sizeof(Work));
-	EVP_PKEY   *key = NULL;
 	DerText		der;
+	bool		known;
 
 	if (work == NULL)
-		return NULL;
-	if (decode(block, work, &der))
-	{
-		if (pem_is(block, "PRIVATE KEY"))
-			key = read_pkcs8(work, der);
-		else if (pem_is(block, "EC PRIVATE KEY"))
-			key = read_ec(work, der, NULL);
-		else
-			key = read_rsa(work, der);
-	}
+		return true;
+	known = decode(block, work, &der) && read_der(block, work, der, key);
 	OPENSSL_clear_free(work, sizeof(Work));
-	return key;
+	return known;
 }
 
 /* libcrypto would ask at a terminal. */
@@ -263,13 +276,8 @@ read_private_key(const char *text, size_t len)
 	EVP_PKEY   *key = NULL;
 
 	while (pem_next(&at, text + len, &block, &broken))
-	{
-		if (!is_private(&block))
-			continue;
-		if (pem_is(&block, "PRIVATE KEY") || pem_is(&block, "EC PRIVATE KEY") || pem_is(&block, "RSA PRIVATE KEY"))
-			key = read_block(&block);
-		return key ? key : read_by_libcrypto(&block);
-	}
+		if (is_private(&block))
+			return read_block(&block, &key) ? key : read_by_libcrypto(&block);
 	return NULL;
 }
 

@@ -8,9 +8,9 @@
 #include "mb/pg_wchar.h"
 #include "utils/guc.h"
 
+#include "base/jsonb.h"
 #include "base/refuse.h"
 #include "keyring/keyring.h"
-#include "kv/jsonb.h"
 #include "kv/value.h"
 #include "redact/values.h"
 

@@ -122,9 +122,11 @@ compares(const Setting *setting, const char *value)
 static const char *
 value_of(const char *name)
 {
-	if (GetConfigOptionFlags(name, true) & GUC_CUSTOM_PLACEHOLDER)
+	const char *value = GetConfigOption(name, true, false);
+
+	if (value == NULL || (GetConfigOptionFlags(name, true) & GUC_CUSTOM_PLACEHOLDER))
 		return NULL;
-	return GetConfigOption(name, true, false);
+	return pstrdup(value);		/* numbers come in a buffer that the next one will be put into */
 }
 
 static bool

@@ -5,9 +5,9 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "utils/jsonb.h"
-#include "utils/memutils.h"
 
+#include "base/buffer.h"
+#include "base/jsonb.h"
 #include "redact/given.h"
 #include "redact/values.h"
 #include "redact/words.h"
@@ -35,15 +35,12 @@ static void
 remember_json(Datum value)
 {
 	Jsonb	   *jsonb = DatumGetJsonbP(value);
-	StringInfoData json;
+	Size		len = jsonb_text_len(jsonb);
+	SecretBuffer *json = buffer_alloc(len);
 
-	/* Room enough, so that it is not moved and left behind. */
-	initStringInfo(&json);
-	enlargeStringInfo(&json, (int) Min(VARSIZE(jsonb) * 2 + 1024, MaxAllocSize / 2));
-	(void) JsonbToCString(&json, &jsonb->root, VARSIZE(jsonb));
-	values_remember(json.data, (Size) json.len);
-	explicit_bzero(json.data, (Size) json.len);
-	pfree(json.data);
+	jsonb_write_text(jsonb, buffer_data(json));
+	values_remember(buffer_data(json), len);
+	buffer_free(json);
 }
 
 static void

@@ -204,15 +204,20 @@ static PlannedStmt *
 on_plan(Query *query, const char *text, int options, ParamListInfo params)
 {
 	const char *masked = NULL;
+	bool		is_within = text && text == masked_within && !statement_is(text);
+	PlannedStmt *plan;
 
 	if (text && words_count())
 	{
 		if (statement_is(text))
 			masked = statement_is_masked() ? statement_masked() : NULL;
-		else if (text == masked_within)
+		else if (is_within)
 			masked = mask_copy(text, judge_part(text, query->stmt_location, query->stmt_len));
 	}
-	return (next_planner ? next_planner : standard_planner) (query, masked ? masked : text, options, params);
+	plan = (next_planner ? next_planner : standard_planner) (query, masked ? masked : text, options, params);
+	if (is_within)
+		masked_within = text;	/* planning may have run others */
+	return plan;
 }
 
 /*

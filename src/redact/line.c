@@ -17,6 +17,7 @@
 
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "tcop/tcopprot.h"
 #include "utils/elog.h"
 #include "utils/guc.h"
 
@@ -273,13 +274,14 @@ cover_message(ErrorData *line, bool names, bool belongs)
 static void
 cover_detail(ErrorData *line, char *detail, bool belongs)
 {
+	bool		is_tree = begins(line->funcname, "elog_node_display");
 	MaskParams	params;
 
 	if (detail == NULL)
 		return;
 	if (belongs && quotes_data(line))
 		withhold(detail);
-	else if (begins(line->funcname, "elog_node_display") && (belongs || may_show_value(detail)))
+	else if (is_tree && (belongs || statement_hide() != MASK_NOTHING || may_show_value(detail)))
 		withhold(detail);
 	else if (begins(detail, "prepare: "))
 		cover_sql(detail, words_judge(detail, strlen(detail)));
@@ -316,11 +318,15 @@ cover_context(ErrorData *line, char *context, bool belongs)
 		cover_quoted(context, "'$");
 }
 
-/* PASSWORD '...', wherever it stands. */
+/* PASSWORD '...', wherever it stands.  A context may have it within quotes of its own. */
 static void
-cover_passwords(char *text)
+cover_passwords(const ErrorData *line, char *text)
 {
-	if (text && words_judge(text, strlen(text)) == MASK_PASSWORDS)
+	if (text == NULL || words_judge(text, strlen(text)) != MASK_PASSWORDS)
+		return;
+	if (text == line->context)
+		cover_quoted(text, "'$");
+	else
 		cover_sql(text, MASK_PASSWORDS);
 }
 
@@ -373,11 +379,9 @@ cover_texts(ErrorData *line)
 		cover_sql(line->internalquery, MASK_ALL);
 	for (int i = 0; i < lengthof(texts); i++)
 	{
-		cover_passwords(texts[i]);
+		cover_passwords(line, texts[i]);
 		values_cover(texts[i]);
 	}
-	if (shows_statement(line) && !statement_cover_values())
-		line->hide_stmt = true;
 	if (statement != MASK_NOTHING && line->elevel >= ERROR)
 		statement_report();
 }
@@ -447,8 +451,13 @@ swap_texts(ErrorData *line, char *copies[NTEXTS])
 static bool is_for_log = false;
 
 static void
-emit_for_log(ErrorData *line)
+emit_for_log(ErrorData *line, const char *statement)
 {
+	bool		is_for_client = line->output_to_client;
+	const char *before = debug_query_string;
+
+	if (statement)
+		debug_query_string = statement;
 	line->output_to_client = false;
 	is_for_log = true;
 	PG_TRY();
@@ -458,9 +467,10 @@ emit_for_log(ErrorData *line)
 	PG_FINALLY();
 	{
 		is_for_log = false;
+		debug_query_string = before;
 	}
 	PG_END_TRY();
-	line->output_to_client = true;
+	line->output_to_client = is_for_client;
 	line->output_to_server = false;
 }
 
@@ -476,37 +486,39 @@ has_changed(ErrorData *line, char *copies[NTEXTS])
 	return false;
 }
 
-/* Where it is the client's, too, and there is no memory, both are told the same. */
-static bool
-cover_apart(ErrorData *line)
-{
-	char	   *others[NTEXTS];
-	bool		is_apart;
-
-	if (!copy_texts(line, others))
-		return false;
-	cover_texts(line);
-	is_apart = has_changed(line, others);
-	if (is_apart)
-	{
-		emit_for_log(line);
-		swap_texts(line, others);
-	}
-	for (int i = 0; i < NTEXTS; i++)
-		wipe_and_free(others[i]);
-	return is_apart;
-}
-
+/*
+ * Emits it for the log alone, where the client is told something else, or the
+ * statement is shown otherwise than to who asks for it.  Without memory for that the
+ * client is told what the log is.
+ */
 static void
 cover_line(ErrorData *line)
 {
+	char	   *others[NTEXTS];
+	bool		is_copied = line->output_to_client && copy_texts(line, others);
+	const char *statement = NULL;
+	bool		is_emitted;
+
+	cover_texts(line);
+	if (shows_statement(line) && !statement_cover_values(&statement))
+		line->hide_stmt = true;
+	is_emitted = statement || (is_copied && has_changed(line, others));
+	if (is_emitted)
+		emit_for_log(line, statement);
+	if (is_emitted && is_copied)
+		swap_texts(line, others);
+	for (int i = 0; is_copied && i < NTEXTS; i++)
+		wipe_and_free(others[i]);
+	if (!is_emitted && next_hook)
+		next_hook(line);
+}
+
+static void
+on_line(ErrorData *line)
+{
 	if (words_count() && !is_for_log)
-	{
-		if (line->output_to_client && cover_apart(line))
-			return;
-		cover_texts(line);
-	}
-	if (next_hook)
+		cover_line(line);
+	else if (next_hook)
 		next_hook(line);
 }
 
@@ -514,5 +526,5 @@ void
 line_init(void)
 {
 	next_hook = emit_log_hook;
-	emit_log_hook = cover_line;
+	emit_log_hook = on_line;
 }

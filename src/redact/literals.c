@@ -48,6 +48,7 @@ static void
 tell(void)
 {
 	static TimestampTz told = 0;
+	ErrorContextCallback *callbacks;
 
 	if (literals == LITERALS_REJECTED)
 		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE,
@@ -56,10 +57,12 @@ tell(void)
 	if (literals == LITERALS_WARNED_OF && told != GetCurrentStatementStartTimestamp())
 	{
 		told = GetCurrentStatementStartTimestamp();
+		callbacks = hush();		/* the context quotes the statement */
 		ereport(NOTICE,
 				(errmsg("the value stands in the statement, where others can see it"),
 				 errhint(ADVICE),
 				 errhidestmt(true), errhidecontext(true)));
+		unhush(callbacks);
 	}
 }
 

@@ -11,6 +11,7 @@
 #include "redact/token.h"
 
 #define SCHEMA		"secrets"
+#define UNKNOWN		"x"			/* a function that is not in it */
 
 /* Bodies within bodies that are masked as SQL; what lies deeper is covered whole. */
 #define MOST_BODIES 4
@@ -373,6 +374,16 @@ is_escape_of_name(const Walk *walk, const Token *token)
 	return is_word(walk, 0, "uescape") && walk->back[1].kind == TOKEN_QUOTED_NAME && token->inner_to == token->inner_from + 1;
 }
 
+/* What tools call a column by: the expression, with its literals. */
+static bool
+quotes_code(const Token *token, const char *text)
+{
+	for (size_t at = token->inner_from; at < token->inner_to; at++)
+		if (text[at] == '\'' || text[at] == '$' || text[at] == '(')
+			return true;
+	return false;
+}
+
 static bool
 has_odd_bytes(const Token *token, const char *text)
 {
@@ -385,7 +396,7 @@ has_odd_bytes(const Token *token, const char *text)
 static void
 visit_quoted_name(Walk *walk, const Token *token)
 {
-	if (is_taken_for_literal(walk, token))
+	if (is_taken_for_literal(walk, token) || quotes_code(token, walk->cover->text))
 		cover_value(walk->cover, token);
 	else if (has_odd_bytes(token, walk->cover->text))
 		cover_note_value(walk->cover, token->inner_from);
@@ -490,6 +501,19 @@ mask_code(Cover *cover, size_t from, size_t end, int nbodies)
 
 /* ---- what it was ---- */
 
+/* One of the words, or a function of the schema that nobody knows. */
+static bool
+can_uncover(const Finding *finding)
+{
+	return finding->word || (finding->schema != NOWHERE && finding->parenthesis != NOWHERE);
+}
+
+static const char *
+name_of(const Finding *finding)
+{
+	return finding->word ? finding->word->name : UNKNOWN;
+}
+
 static size_t
 found_from(const Finding *finding)
 {
@@ -501,7 +525,9 @@ found_from(const Finding *finding)
 static size_t
 found_to(const Finding *finding)
 {
-	return finding->parenthesis != NOWHERE ? finding->parenthesis + 1 : finding->end;
+	if (finding->parenthesis != NOWHERE)
+		return finding->parenthesis + 1;
+	return finding->name + strlen(name_of(finding)) + (finding->is_quoted ? 2 : 0);
 }
 
 /* In a place that was covered. */
@@ -520,7 +546,8 @@ write_back(Cover *cover, size_t at, const char *word, size_t len)
 static void
 uncover(Cover *cover, const Finding *finding)
 {
-	const char *name = finding->word->name;
+	const char *name = name_of(finding);
+	size_t		len = strlen(name);
 
 	for (size_t at = found_from(finding); at < found_to(finding); at++)
 		if (cover->text[at] == '*')
@@ -532,9 +559,11 @@ uncover(Cover *cover, const Finding *finding)
 	if (finding->is_quoted)
 	{
 		write_back(cover, finding->name, "\"", 1);
-		write_back(cover, finding->name + 1 + strlen(name), "\"", 1);
+		write_back(cover, finding->name + 1, name, len);
+		write_back(cover, finding->name + 1 + len, "\"", 1);
 	}
-	write_back(cover, finding->name + (finding->is_quoted ? 1 : 0), name, strlen(name));
+	else
+		write_back(cover, finding->name, name, len);
 }
 
 static void
@@ -542,8 +571,26 @@ keep_judgement(Cover *cover, const Finding *before)
 {
 	Finding		after;
 
-	if (before->word && cover->is_changed && !judge_find(cover->text, cover->len, cover->words, &after))
+	if (can_uncover(before) && cover->is_changed && !judge_find(cover->text, cover->len, cover->words, &after))
 		uncover(cover, before);
+}
+
+static void
+mask_all(Cover *cover)
+{
+	Finding		finding;
+
+	(void) judge_find(cover->text, cover->len, cover->words, &finding);
+	mask_code(cover, 0, cover->len, 0);
+	cover_doubtful(cover, found_from(&finding), can_uncover(&finding) ? found_to(&finding) : 0);
+	keep_judgement(cover, &finding);
+}
+
+static void
+mask_passwords(Cover *cover)
+{
+	passwords_cover(cover);
+	cover_doubtful(cover, 0, 0);
 }
 
 /* ---- doors ---- */
@@ -552,17 +599,11 @@ bool
 mask_sql(char *text, size_t len, const MaskWords *words, MaskJudgement judgement)
 {
 	Cover		cover = {.text = text, .len = len, .words = words, .first = NO_PLACE, .doubt = NO_PLACE};
-	Finding		finding = {.word = NULL};
 
 	if (judgement == MASK_ALL)
-	{
-		(void) judge_find(text, len, words, &finding);
-		mask_code(&cover, 0, len, 0);
-	}
+		mask_all(&cover);
 	else if (judgement == MASK_PASSWORDS)
-		passwords_cover(&cover);
-	cover_doubtful(&cover, finding.word ? found_from(&finding) : 0, finding.word ? found_to(&finding) : 0);
-	keep_judgement(&cover, &finding);
+		mask_passwords(&cover);
 	return cover.is_changed;
 }
 

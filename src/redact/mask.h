@@ -78,17 +78,26 @@ extern MaskJudgement mask_judge(const char *text, size_t len, const MaskWords *w
 
 /*
  * The text is SQL (or was, or was to be).  By judgement MASK_ALL each literal of
- * whatever kind becomes asterisks, quotes and prefix staying; so do numbers, and
- * comments but for hints.  What is left in the open: the first argument, or
- * name => ..., of a call that is written secrets.f(, where it is nothing but a
- * plain literal that has the form of a name.  Bodies (after DO, AS and LANGUAGE x)
- * are masked as SQL of their own.  What is not terminated is covered to the end,
- * and so is all behind a plain literal that ends in a backslash, which may be
- * none.  To mask twice changes nothing more.  Returns whether anything was changed.
+ * whatever kind becomes asterisks, quotes and prefix staying; so do numbers,
+ * comments but for hints, and names in quotes that quote code, or stand for a value
+ * in a call that takes one.  What is left in the open: the first argument, or
+ * name => ..., of a call that is written secrets.f(, where it is nothing but a plain
+ * literal that has the form of a name.  Bodies (after DO, AS and LANGUAGE x) of SQL
+ * and PL/pgSQL are masked as SQL of their own.
+ *
+ * Where a text cannot be what it looks like, all is covered from the first value
+ * on, to the end: what is not terminated, a plain literal with a backslash before a
+ * quote, literals that touch what they never do.  A quote that should have been
+ * doubled does that, nearly always.
+ *
+ * To mask twice changes nothing more, and what named a word still does: of those
+ * in literals and comments one is left, if there is no other.  (Where judgement
+ * could only say that it cannot tell, that may be lost.)  Returns whether anything
+ * was changed.
  */
 extern bool mask_sql(char *text, size_t len, const MaskWords *words, MaskJudgement judgement);
 
-/* Which parameters are names of secrets: of the same text, masked or not. */
+/* Which parameters are names of secrets: of the same text, masked or not.  Where it is in doubt, none. */
 extern MaskParams mask_find_params(const char *text, size_t len, const MaskWords *words);
 
 /*
@@ -98,7 +107,11 @@ extern MaskParams mask_find_params(const char *text, size_t len, const MaskWords
  */
 extern bool mask_params(char *text, size_t len, const MaskParams *params);
 
-/* Of a text that only quotes SQL: all from its first quote of these kinds to the last one, by which nothing can be out of step. */
+/*
+ * Of a text that only quotes SQL: all from its first quote of these kinds to the
+ * last one, by which nothing can be out of step; and to the end, where the last one
+ * cannot be the other end of the first.
+ */
 extern bool mask_between(char *text, size_t len, const char *quotes);
 
 /*

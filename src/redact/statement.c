@@ -35,7 +35,6 @@ static struct
 	Size		len;
 	MaskJudgement judgement;
 	bool		is_masked;		/* the copy is not as the text is */
-	uint64		ncovered;		/* how many values had come when they were covered in it */
 }			known;
 
 static bool
@@ -122,7 +121,6 @@ static void
 show(const char *text, MaskJudgement judgement)
 {
 	known.is_masked = true;
-	known.ncovered = 0;
 	if (has_room(known.len + 1))
 	{
 		memcpy(copy, text, known.len + 1);
@@ -187,20 +185,56 @@ statement_masked(void)
 	return copy;
 }
 
-bool
-statement_cover_values(void)
+/* The text as it was covered the last time, and where that has still to be done. */
+static struct
 {
-	if (debug_query_string == NULL || !values_any() || (is_shown() && known.ncovered == values_counted()))
-		return true;
-	if (!is_shown())
+	char	   *copy;
+	Size		size;
+	const char *text;
+	TimestampTz since;
+	uint64		nvalues;
+	bool		differs;
+}			covered;
+
+static bool
+is_covered(const char *text)
+{
+	return covered.text == text && covered.since == GetCurrentStatementStartTimestamp() && covered.nvalues == values_counted();
+}
+
+static bool
+cover(const char *text)
+{
+	Size		size = strlen(text) + 1;
+
+	if (size > covered.size)
 	{
-		if (strlen(debug_query_string) > LONGEST_SHOWN)
+		free(covered.copy);
+		covered.copy = malloc(size);
+		covered.size = covered.copy ? size : 0;
+		if (covered.copy == NULL)
 			return false;
-		show(debug_query_string, MASK_NOTHING);
 	}
-	if (debug_query_string == copy)
-		values_cover(copy);
-	known.ncovered = values_counted();
+	memcpy(covered.copy, text, size);
+	values_cover(covered.copy);
+	covered.differs = memcmp(covered.copy, text, size) != 0;
+	covered.text = text;
+	covered.since = GetCurrentStatementStartTimestamp();
+	covered.nvalues = values_counted();
+	return true;
+}
+
+bool
+statement_cover_values(const char **text)
+{
+	*text = NULL;
+	if (debug_query_string == NULL || !values_any())
+		return true;
+	if (strnlen(debug_query_string, LONGEST_SHOWN + 1) > LONGEST_SHOWN)
+		return false;
+	if (!is_covered(debug_query_string) && !cover(debug_query_string))
+		return false;
+	*text = covered.differs ? covered.copy : NULL;
 	return true;
 }
 

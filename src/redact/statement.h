@@ -39,8 +39,12 @@ extern MaskParams statement_params(void);
 extern bool statement_is_masked(void);
 extern const char *statement_masked(void);
 
-/* Covers values that have passed, in what is about to be logged of it.  False: that cannot be, so nothing of it is to be shown. */
-extern bool statement_cover_values(void);
+/*
+ * Its text without the values that have passed, for one line of the log: a session
+ * that could ask for it (current_query()) would learn which words they are.  False:
+ * nothing of it is to be shown.  *covered is NULL where there is nothing to cover.
+ */
+extern bool statement_cover_values(const char **covered);
 
 /* Of its text, masked or not; 0: there is none. */
 extern Size statement_length(void);

@@ -25,9 +25,8 @@
 #define MAX_WORDS			200
 
 /* What libpq has of a password: itself; four bytes a character, while SASLprep is at it; the state of an exchange. */
-#define LEAST_FREED			512		/* bytes at once */
-#define MOST_FREED			8192
-#define FREED_OF_A_SIZE		16
+#define LEAST_FREED		512		/* bytes at once */
+#define MOST_FREED		8192
 
 /*
  * What the session there has, whatever the role and the database have set.  Its
@@ -261,23 +260,45 @@ wait_for_socket(Remote *remote, int events)
 /* ---- the connection ---- */
 
 /*
- * What libpq has of a password, and has made of it, it frees as it is.  The C
- * library gives out first what was freed last, of the same size.
+ * What libpq has of a password, and has made of it, it frees as it is.  So what is
+ * free is taken once more: of the sizes in question more than there should be, all
+ * at once.
  */
+typedef struct Taken
+{
+	struct Taken *next;
+} Taken;
+
+static Taken *
+take_freed(Taken *others, Size size)
+{
+	for (int n = size <= LEAST_FREED ? 64 : 4; n > 0; n--)
+	{
+		Taken	   *taken = malloc(size);
+
+		if (taken == NULL)
+			break;
+		explicit_bzero(taken, size);
+		taken->next = others;
+		others = taken;
+	}
+	return others;
+}
+
 static void
 wipe_freed(Size password_len)
 {
 	Size		largest = Min(Max(4 * password_len, LEAST_FREED), MOST_FREED);
+	Taken	   *taken = NULL;
 
 	for (Size size = 16; size <= largest; size += 16)
+		taken = take_freed(taken, size);
+	while (taken)
 	{
-		void	   *taken[FREED_OF_A_SIZE];
+		Taken	   *next = taken->next;
 
-		for (int i = 0; i < FREED_OF_A_SIZE; i++)
-			if ((taken[i] = malloc(size)) != NULL)
-				explicit_bzero(taken[i], size);
-		for (int i = 0; i < FREED_OF_A_SIZE; i++)
-			free(taken[i]);
+		free(taken);
+		taken = next;
 	}
 }
 

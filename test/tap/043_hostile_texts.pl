@@ -155,8 +155,9 @@ is(scalar keys %{ logged(map { parts_of($_) } @others) }, 2 * @others, 'what nam
 
 # ---- texts that are cut ----
 
-# Of letters that are in nothing else that stands in such a line.
-my $letters = 'QXZQZXXQZZQX' x 5;
+# Of letters that are in nothing else that stands in such a line; another one each time, since one
+# that has passed is known.
+sub letters { return join '', map { substr 'QZJ', pick(3), 1 } 1 .. 60; }
 
 sub lines_with
 {
@@ -168,21 +169,25 @@ sub lines_with
 
 # Parameters, at each length.
 my $cutter = connection();
+$cutter->value(q{CREATE FUNCTION fail() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE 'failed'; END $$});
 foreach my $length (0 .. 20, 58 .. 62)
 {
 	$cutter->value("SET log_parameter_max_length = $length; SET log_parameter_max_length_on_error = $length");
-	$cutter->bound(q{SELECT secrets.put('cut', $1)}, [$letters]);
-	$cutter->bound(q{SELECT secrets.put('cut', $1), 1 / $2::int}, [ "'$letters'", 0 ]);
-	$cutter->bound(q{SELECT secrets.put('cut', $1, if_version => 4711)}, ["\xc3\xa9$letters"]);
+	$cutter->bound(q{SELECT secrets.put('cut', $1), secrets.put($3, $2)}, [ letters(), "'" . letters(), 'cut/2' ]);
+	$cutter->bound(q{SELECT fail(), secrets.put('cut', $1)}, [ "\xc3\xa9" . letters() ]);
+	$cutter->bound(q{SELECT secrets.put('cut', $1)::int + $2}, [ letters(), letters() ]);
 }
 my @lines = lines_with(qr/\$1 = /);
-cmp_ok(scalar @lines, '>', 25 * 6, 'parameters were logged, cut and whole');
-is(scalar(grep { /[QXZ]/ } @lines), 0, 'of a value that is cut nothing is left, wherever it is');
-cmp_ok(scalar(grep { /\$2 = '\**(?:\.\.\.)?'/ } @lines), '>', 25, 'nor of what stands beside it');
+cmp_ok(scalar @lines, '>', 5 * 26 - 5, 'parameters were logged, cut and whole');
+is(scalar(grep { /[QZJ]/ } @lines), 0, 'of a value that is cut nothing is left, wherever it is') or diag(grep { /[QZJ]/ } @lines);
+cmp_ok(scalar(grep { m{\$3 = 'cut/2'} } @lines), '>', 15, 'names of secrets are there');
 
 # Statements, as others quote them: one that waits for a lock has not been understood yet, and a
 # deadlock quotes what of it is in shared memory.  Its value lies around the end of that.
 my @blockers = map { connection() } 1 .. 2;
+
+# The second one finds it, and quotes the first.
+$blockers[0]->value(q{SET deadlock_timeout = '1h'});
 
 sub deadlock
 {
@@ -203,16 +208,16 @@ foreach my $left (0 .. 30, 60)
 {
 	my $begin = q{SELECT secrets.put('cut', };
 
-	$deadlocks += deadlock($begin . ' ' x ($shown - $left - length($begin) - 1) . "'$letters') FROM second");
+	$deadlocks += deadlock($begin . ' ' x ($shown - $left - length($begin) - 1) . "'@{[ letters() ]}') FROM second");
 }
 is($deadlocks, 32, 'deadlocks');
 @lines = lines_with(qr/Process \d+: SELECT secrets/);
 is(scalar @lines, 32, 'they quote statements that were cut around a value');
-is(scalar(grep { /[QXZ]/ } @lines), 0, 'and nothing of it');
+is(scalar(grep { /[QZJ]/ } @lines), 0, 'and nothing of it');
 
 # Where what names us lies behind the cut, nobody can tell.
-deadlock("WITH v(v) AS (VALUES ('$letters')) SELECT " . ' ' x $shown . q{secrets.put('cut', v) FROM v, second});
-is(scalar(grep { /[QXZ]/ } lines_with(qr/Process \d+: WITH/)), 1, 'where no name is left, it is there: the search finds');
+deadlock("WITH v(v) AS (VALUES ('@{[ letters() ]}')) SELECT " . ' ' x $shown . q{secrets.put('cut', v) FROM v, second});
+is(scalar(grep { /[QZJ]/ } lines_with(qr/Process \d+: WITH/)), 1, 'where no name is left, it is there: the search finds');
 
 # ---- others' hooks, before and behind ----
 
@@ -262,11 +267,14 @@ END
 
 			$seen->value('DEALLOCATE ALL; DROP TABLE IF EXISTS spied_table; DROP FUNCTION IF EXISTS spied1(), spied2()');
 			$seen->value("SET spy_$who.does = '$what'") if $what;
-			foreach my $answer ($seen->ask($sql), $sql =~ /;/ ? () : $seen->bound($sql, []))
+			foreach my $how ('simple', $sql =~ /;/ ? () : 'extended')
 			{
-				# Where errors say something else, they do not say what.
-				$state = $what eq 'raise' ? 'P0001' : defined $state && $what eq 'change' ? 'XX000' : $state;
-				push @given, "$who $what $name: $answer->{state} $answer->{err}" if $answer->{state} ne ($state || '');
+				my $answer = $how eq 'simple' ? $seen->ask($sql) : $seen->bound($sql, []);
+
+				# What fails before it is logged is not stopped by a line.
+				next if $what eq 'raise' && defined $state;
+				my $wanted = $what eq 'raise' ? 'P0001' : defined $state && $what eq 'change' ? 'XX000' : $state || '';
+				push @given, "$who $what $name, $how: $answer->{state} $answer->{err}" if $answer->{state} ne $wanted;
 				$seen->ask('DEALLOCATE ALL; DROP TABLE IF EXISTS spied_table');
 			}
 			$seen->ask('ROLLBACK');
@@ -278,11 +286,345 @@ END
 	ok(!$seen->is_lost, 'the session goes on, whatever hooks do');
 	is_deeply(\@given, [], 'and is answered as it should be');
 	my $at = found_in([ $spied{early} ], keys %given);
-	is_deeply([ sort map { $given{$_} } keys %$at ], [], 'hooks of a library that is loaded before see nothing');
+	is_deeply([ sort map { $given{$_} } keys %$at ], [], 'hooks of a library that is loaded before see nothing')
+	  or diag(map { my $word = $_; map { substr($_, 0, 300) . "\n" } grep { /$word/ } split /\n/, slurp_file($spied{early}) } sort keys %$at);
 	cmp_ok(scalar keys %{ found_in([ $spied{late} ], keys %given) }, '>', 0, 'those of one that is loaded behind do: they look');
 	$at = logged(keys %given);
 	is_deeply([ sort map { $given{$_} } keys %$at ], [], 'and the server logs nothing for all that');
 	is_deeply([ map { scalar files_with($spied{$_}, 'OUT OF STEP') } sort keys %spied ], [ 0, 0 ], 'positions index the texts that they come with');
 }
+
+# ---- however a session goes on ----
+
+my @kept;
+
+sub keep { push @kept, new_canary(); return $kept[-1]; }
+sub stored { my ($name) = @_; return $watcher->value("SELECT secrets.get('$name')"); }
+
+# What was put under that name is there.
+sub is_stored
+{
+	my ($name, $canary, $what) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return is(stored($name), $canary, $what);
+}
+
+sub put { my ($name) = @_; my $canary = keep(); return ("SELECT secrets.put('$name', '$canary')", $canary); }
+
+$watcher->value(<<'END');
+CREATE PROCEDURE steps(n text, v text) LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM secrets.put(n, v || ' 1'); COMMIT;
+	PERFORM secrets.put(n, v || ' 2'); ROLLBACK;
+	EXECUTE format('SELECT secrets.put(%L, %L)', n, v || ' 3'); COMMIT;
+	RAISE WARNING 'steps are done';
+END $$;
+CREATE TABLE big AS SELECT n FROM generate_series(1, 2000) n;
+ALTER TABLE big SET (parallel_workers = 2);
+ANALYZE big;
+END
+
+my $session = connection();
+my ($sql, $canary) = put('s/discarded');
+$session->value("PREPARE gone AS $sql; EXECUTE gone");
+$session->value('DISCARD ALL');
+is_stored('s/discarded', $canary, 'before DISCARD ALL');
+is($session->ask('EXECUTE gone')->{state}, '26000', 'which leaves nothing');
+($sql, $canary) = put('s/after');
+$session->value($sql);
+is_stored('s/after', $canary, 'and after it');
+
+($sql, $canary) = put('s/nobody');
+$session->value('SET SESSION AUTHORIZATION nobody');
+is($session->ask($sql)->{state}, '42501', 'SET SESSION AUTHORIZATION');
+$session->value('RESET SESSION AUTHORIZATION');
+$session->value($sql);
+is_stored('s/nobody', $canary, 'and back');
+
+# Transactions.
+($sql, $canary) = put('s/2pc');
+my ($other) = put('s/2pc');
+$session->value("BEGIN; $sql; PREPARE TRANSACTION 'two'");
+$session->value("COMMIT PREPARED 'two'");
+is_stored('s/2pc', $canary, 'a prepared transaction');
+$session->value("BEGIN; $other");
+$session->value(q{PREPARE TRANSACTION 'three'});
+$session->value(q{ROLLBACK PREPARED 'three'});
+is_stored('s/2pc', $canary, 'one that is rolled back');
+$session->value("BEGIN; $sql; SAVEPOINT a");
+is($session->ask("SELECT 1 / 0, '$canary', secrets.put('s/2pc', 'x')")->{state}, '22012', 'an error in a subtransaction');
+is($session->ask($sql)->{state}, '25P02', 'an aborted transaction');
+unlike(shown($session), qr/$canary/, 'shows nothing');
+$session->value('ROLLBACK TO a');
+($sql, $canary) = put('s/2pc');
+$session->value("$sql; COMMIT");
+is_stored('s/2pc', $canary, 'ROLLBACK TO');
+is($session->ask("$other; SELECT 1 / 0; $other")->{state}, '22012', 'several statements, one of which fails');
+is_stored('s/2pc', $canary, 'leave nothing');
+
+# Cursors that are read long after what they were made by, with other statements of ours between.
+my @values = map { keep() } 1 .. 3;
+$session->value("BEGIN; DECLARE held CURSOR WITH HOLD FOR SELECT secrets.put('s/held', v), v FROM (VALUES ('$values[0]'), ('$values[1]'), ('$values[2]')) n(v); FETCH held; COMMIT");
+foreach my $value (@values[1, 2])
+{
+	$session->value((put('s/between'))[0]) foreach 1 .. 5;
+	like($session->value('FETCH held'), qr/^\d+\|\Q$value\E$/, 'FETCH from a cursor WITH HOLD');
+}
+unlike($session->value('SELECT statement FROM pg_cursors'), qr/ !/, 'of which its session sees no value');
+$session->value('CLOSE held');
+
+# Portals that take turns.
+my @portals = map { [ "portal$_", keep() ] } 1 .. 2;
+$session->value('BEGIN');
+foreach my $portal (@portals)
+{
+	my ($name, $value) = @$portal;
+	$session->write(LeakTest::Client::parse("SELECT secrets.put('s/$name', '$value' || n) FROM generate_series(1, 4) n", name => $name)
+		  . LeakTest::Client::bind([], name => $name, portal => $name) . LeakTest::Client::sync());
+	is($session->answer->{state}, '', 'a portal');
+}
+foreach my $turn (1 .. 4)
+{
+	foreach my $portal (@portals)
+	{
+		$session->write(LeakTest::Client::execute(portal => $portal->[0], rows => 1) . LeakTest::Client::sync());
+		is($session->answer->{out}, $turn, "$portal->[0], row $turn");
+		$session->value((put('s/between'))[0]);
+	}
+}
+$session->value('COMMIT');
+is_stored("s/$_->[0]", "$_->[1]4", 'all of it') foreach @portals;
+
+# Procedures.
+$canary = keep();
+like($session->ask("CALL steps('s/steps', '$canary')")->{notices}, qr/steps are done/, 'a procedure that commits');
+is_stored('s/steps', "$canary 3", 'in steps');
+is($session->value(q{SELECT secrets.current_version('s/steps')}), 2, 'one of which it rolled back');
+$canary = keep();
+is($session->bound(q{CALL steps('s/steps', $1)}, [$canary])->{state}, '', 'the same, bound');
+is_stored('s/steps', "$canary 3", 'is the same');
+
+# Without a statement.
+my $oid = $session->value(q{SELECT 'secrets.put(text,text,text,jsonb,timestamptz,bigint,jsonb)'::regprocedure::oid});
+$canary = keep();
+is($session->fastpath($oid, 's/fast', $canary, undef, undef, undef, undef, '{}')->{state}, '', 'a call by the protocol');
+is_stored('s/fast', $canary, 'puts');
+is($session->fastpath($oid, 's/fast', keep(), undef, '{' . keep(), undef, undef, '{}')->{state}, '22P02', 'one that fails');
+is($session->fastpath($oid, keep(), keep(), undef, undef, undef, undef, '{}')->{state}, '22023', 'and another');
+
+# A session for replication is one for SQL, too.
+my $walsender = connection(replication => 'database');
+($sql, $canary) = put('s/walsender');
+$walsender->value($sql);
+is_stored('s/walsender', $canary, 'a walsender');
+is($walsender->ask("SELECT secrets.put('s/walsender', '@{[ keep() ]}'")->{state}, '42601', 'a syntax error');
+is($walsender->ask("IDENTIFY_SYSTEM secrets.put('s/walsender', '@{[ keep() ]}')")->{state}, '42601', 'a command that is none');
+is($walsender->bound(q{SELECT secrets.put('s/walsender', $1)}, [ keep() ])->{state}, '08P01', 'no parameters there');
+unlike(shown($walsender), qr/ !/, 'and others see nothing');
+$walsender->close;
+
+# COPY that is given up in the middle of a line.
+$canary = keep();
+$session->write(LeakTest::Client::message('Q', "COPY secrets.inbox (name, value) FROM STDIN\0") . LeakTest::Client::message('d', "s/copy\t$canary\ns/copy\t$canary"));
+wait_for(sub { $watcher->value("SELECT wait_event = 'ClientRead' AND state = 'active' FROM pg_stat_activity WHERE pid = $session->{pid}") eq 't' }, 'COPY');
+$watcher->value("SELECT pg_cancel_backend($session->{pid})");
+$session->{socket}->send(LeakTest::Client::message('f', "given up\0"));
+isnt($session->answer->{state}, '', 'COPY that is cancelled');
+is($session->value('SELECT 1'), 1, 'and the session goes on');
+
+# Parallel workers of what stands beside a statement of ours, also where that is too long to be shown.
+$session->value('SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 2');
+foreach my $length (1, 1_100_000)
+{
+	my $values = 'sum(CASE WHEN pg_sleep(0.0003) IS NULL THEN 0 ELSE 1 END)';
+	my $blanks = ' ' x $length;
+
+	($sql, $canary) = put("s/parallel$length");
+	$session->send("$sql; SELECT '$canary', $values$blanks FROM big");
+	my $workers = '';
+	wait_for(sub { $workers = $watcher->value(qq{SELECT string_agg(query, '|') FROM pg_stat_activity WHERE backend_type = 'parallel worker'}) }, 'workers');
+	my $answer = $session->answer;
+	is($answer->{out} =~ s/.*\n//sr, "$canary|2000", 'a parallel query beside a put');
+	like($workers, $length == 1 ? qr/secrets\.put\('s/ : qr/\S/, 'workers are seen');
+	unlike($workers, qr/ !/, 'and no value');
+	is_stored("s/parallel$length", $canary, 'what was put is there');
+}
+
+# Processes without a client.
+if ($has_spies)
+{
+	my @words = map { keep() } 1 .. 4;
+	append_to_file("$spied{early}.sql.new", join '', map { "$_\n" } (
+			"SELECT secrets.put('s/worker', '$words[0]')", "SELECT secrets.put('s/worker', '$words[1]'", "DO \$\$ BEGIN PERFORM secrets.put('s/worker', '$words[2]'); END \$\$",
+			"SELECT secrets.put('s/worker', '$words[3]'), 1 / 0"));
+	rename "$spied{early}.sql.new", "$spied{early}.sql";
+	wait_for(sub { !-e "$spied{early}.sql" }, 'a background worker');
+	is_stored('s/worker', $words[2], 'a background worker');
+	unlike($watcher->value(q{SELECT query FROM pg_stat_activity WHERE backend_type = 'spy'}), qr/ !/, 'of which others see no value');
+}
+
+nowhere_logged('all these', @kept);
+
+# ---- errors within errors, and worse ----
+
+@kept = ();
+my $victim = connection();
+$victim->value(<<'END');
+CREATE FUNCTION deep(v text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN deep(v || 'x'); END $$;
+CREATE FUNCTION twice(v text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE '%', v;
+EXCEPTION WHEN raise_exception THEN
+	RAISE LOG 'caught something';
+	EXECUTE format('SELECT secrets.put(''e/1'', %L || 1 / 0)', v);
+	RETURN v;
+END $$;
+SET max_stack_depth = '150kB';
+END
+my $nested = 'upper(' x 2000 . "'~'" . ')' x 2000;
+
+foreach my $way (
+	[ '54001', q{SELECT secrets.put('e/1', deep('~'))}, 'too deep a recursion' ],
+	[ '54001', "SELECT secrets.put('e/1', $nested)", 'too deep an expression' ],
+	[ '54001', "DO \$\$ BEGIN PERFORM secrets.put('e/1', $nested); END \$\$", 'the same, within a function' ],
+	[ '54000', q{SELECT secrets.put('e/1', repeat('~', 200000000))}, 'too much memory asked for' ],
+	[ '22012', q{SELECT secrets.put('e/1', twice('~'))}, 'an error while one is handled' ],
+	[ '57014', q{SET statement_timeout = 1; SELECT secrets.put('e/1', '~') /* } . 'x' x 3_000_000 . q{ */ FROM pg_sleep(1)}, 'out of time' ])
+{
+	my ($state, $text, $name) = @$way;
+
+	foreach my $how ('simple', $text =~ /^SET/ ? () : 'extended')
+	{
+		$canary = keep();
+		($sql = $text) =~ s/~/$canary/g;
+		is(($how eq 'simple' ? $victim->ask($sql) : $victim->bound($sql, []))->{state}, $state, "$name, $how");
+		$victim->ask('RESET statement_timeout');
+	}
+}
+
+# Out of memory for good: while the value is made, and anywhere in what becomes of a long text.
+sub limit_memory
+{
+	my ($client, $more) = @_;
+
+	system('prlimit', '--pid', $client->{pid}, '--as=' . 1024 * (numbers($client->{pid})->{VmSize} + $more) . ':') == 0 or die 'prlimit';
+	return;
+}
+
+my $began = $watcher->value('SELECT pg_postmaster_start_time()');
+foreach my $how ('simple', 'extended')
+{
+	my $poor = connection();
+
+	$canary = keep();
+	$poor->value('SELECT 1');
+	limit_memory($poor, 50_000);
+	$sql = "SELECT secrets.put('e/1', left(repeat('$canary', 20000000), 30))";
+	is(($how eq 'simple' ? $poor->ask($sql) : $poor->bound($sql, []))->{state}, '53200', "out of memory, $how");
+	is($poor->value('SELECT 1'), 1, 'and the session goes on');
+	$poor->close;
+}
+my %ends;
+foreach my $more (map { 8 * $_ } 1 .. 12)
+{
+	my $poor = connection();
+
+	$canary = keep();
+	$poor->value('SELECT 1');
+	limit_memory($poor, 1000 * $more);
+	$ends{ $poor->ask("SELECT secrets.put('e/1', '$canary', '" . 'x' x 8_000_000 . "')")->{state} }++;
+	$poor->close;
+}
+note('a long text with little memory ends as ' . join ', ', map { "$_: $ends{$_}" } sort keys %ends);
+is_deeply([ grep { !/^(?:53200|54000|08006|22001|22023|)$/ } keys %ends ], [], 'a long text with little memory');
+is($watcher->value('SELECT pg_postmaster_start_time()'), $began, 'the server stays up');
+
+($sql, $canary) = put('e/1');
+is($victim->ask("$sql, pg_terminate_backend(pg_backend_pid())")->{state}, '57P01', 'FATAL');
+nowhere_logged('all these', @kept);
+
+# ---- on and off ----
+
+sub redact
+{
+	my ($value) = @_;
+
+	$watcher->value("ALTER SYSTEM SET secrets.redact_logs = $value");
+	$watcher->value('SELECT pg_reload_conf()');
+	return wait_for(sub { $session->value('SHOW secrets.redact_logs') eq $value }, "redact_logs = $value");
+}
+
+@kept = ();
+($sql, $canary) = put('r/on');
+$session->value($sql);
+redact('off');
+my $open = new_canary();
+$session->value("SELECT secrets.put('r/off', '$open')");
+is(scalar keys %{ logged(parts_of($open)) }, 2, 'off: it is logged, in a session that began before');
+like(shown(connection()), qr/^$/, 'a session that has said nothing');
+my $prepared = new_canary();
+$session->value("PREPARE when_off AS SELECT secrets.put('r/prepared', '$prepared' || 'x')");
+$session->prepare('by_message', "SELECT secrets.put('r/prepared', '$prepared' || 'x')");
+redact('on');
+($sql, $canary) = put('r/on');
+$session->value($sql);
+is_stored('r/on', $canary, 'on again');
+my $before = () = map { slurp_file($_) =~ /\Q$prepared\E/g } glob "$logs/*.log";
+is($session->ask('EXECUTE when_off')->{state}, '', 'what was prepared meanwhile');
+is($session->run('by_message')->{state}, '', 'in both ways');
+unlike(shown($session), qr/ !/, 'others see nothing of it any more');
+settle();
+is(scalar(() = map { slurp_file($_) =~ /\Q$prepared\E/g } glob "$logs/*.log"), $before, 'nor is it logged again');
+
+# Over and over, while statements of ours run.
+my @busy = map { connection() } 1 .. 2;
+$_->value('DEALLOCATE ALL') foreach @busy;
+$_->prepare('p', q{SELECT secrets.put('r/busy', $1 || 'x')}) foreach @busy;
+my @wrong;
+foreach my $round (1 .. 60)
+{
+	$watcher->value('ALTER SYSTEM SET secrets.redact_logs = ' . ($round % 2 ? 'off' : 'on'));
+	$watcher->value(q{ALTER SYSTEM SET secrets.redact_functions = '} . ($round % 3 ? 'keep, steps' : 'steps') . q{'});
+	$busy[0]->send(qq{SELECT secrets.put('r/busy', 'v'), pg_sleep(0.003); SELECT 1; DO \$\$ BEGIN PERFORM secrets.put('r/busy', 'v'); EXECUTE 'SELECT 1'; END \$\$; SELECT secrets.get('r/busy')});
+	$busy[1]->start('p', 'v');
+	$watcher->value('SELECT pg_reload_conf()');
+	push @wrong, map { $_->{state} . $_->{err} } grep { $_->{state} ne '' } map { $_->answers } @busy;
+}
+is_deeply(\@wrong, [], 'on and off, over and over');
+$watcher->value('ALTER SYSTEM RESET ALL');
+redact('on');
+nowhere_logged('where it is on', @kept);
+
+# ---- a crash ----
+
+# What a process was doing when it was killed, others write down: as much of it as was in sight,
+# of one that is not understood yet, too.
+@kept = ();
+my @left = (25, 10, 2);
+foreach my $left (@left, undef)
+{
+	my ($killed, $waits) = (connection(), connection());
+	my $begin = q{SELECT secrets.put('crash', };
+	my $sql = defined $left ? $begin . ' ' x ($shown - $left - length($begin) - 1) . "'@{[ letters() ]}') FROM second" : "$begin '@{[ letters() ]}'), pg_sleep(100)";
+
+	$waits->value('BEGIN; LOCK TABLE second');
+	$killed->send($sql);
+	wait_for(sub { $watcher->value("SELECT wait_event_type IN ('Lock', 'Timeout') FROM pg_stat_activity WHERE pid = $killed->{pid}") eq 't' }, 'a statement that waits');
+	kill 'KILL', $killed->{pid};
+	$killed->answer;
+	# Until all have been told to go, some are let in.
+	$_->answer foreach grep { $_->send('SELECT pg_sleep(10)'); 1 } $watcher;
+	wait_for(sub { $watcher = eval { connection() }; $watcher && $watcher->ask('SELECT 1')->{state} eq '' }, 'the server after a crash');
+}
+@lines = lines_with(qr/Failed process was running/);
+is(scalar @lines, @left + 1, 'crashes');
+is(scalar(grep { /secrets\.put/ } @lines), @left + 1, 'and what was running');
+is(scalar(grep { /[QZJ]/ } @lines), 0, 'without its values') or diag(@lines);
+($sql, $canary) = put('crash');
+$watcher->value($sql);
+is_stored('crash', $canary, 'the server goes on');
+nowhere_logged('all these', @kept);
+is(scalar(grep { /terminated by signal/ && !/signal 9/ } lines_with(qr/terminated by signal/)), 0, 'nothing else crashed');
 
 done_testing();

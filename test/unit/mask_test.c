@@ -18,6 +18,8 @@ static const MaskWord words[] = {
 	{"a_name_that_has_all_the_bytes_that_the_server_has_room_for_in_1", MASK_CALL},	/* 63 */
 };
 
+static const char *const harmless[] = {"get", "label", "try_get"};
+
 static MaskIndex word_index;
 
 /* With an index and without, by turns. */
@@ -27,7 +29,8 @@ all_words(bool is_in_path)
 	static unsigned turn = 0;
 
 	return (MaskWords) {
-		.words = words, .nwords = lengthof(words), .is_in_path = is_in_path, .index = turn++ % 2 ? &word_index : NULL
+		.words = words, .nwords = lengthof(words), .is_in_path = is_in_path,
+		.harmless = harmless, .nharmless = lengthof(harmless), .index = turn++ % 2 ? &word_index : NULL
 	};
 }
 
@@ -273,6 +276,20 @@ long_names(void)
 	expect(MASK_NOTHING, "putputputputputputputputputputputputputputputputputputputputputputputput(1)");
 }
 
+/* What is not known in the schema may be put() misspelt. */
+static void
+misspelt(void)
+{
+	expect(MASK_ALL, "select secrets.putt('a', 'b')");
+	expect(MASK_ALL, "select \"secrets\" . PUTS /* c */ ('a')");
+	expect(MASK_ALL, "select secrets.U&\"put\\005f\" ('a')");
+	expect(MASK_NOTHING, "select secrets.get('a'), secrets.\"label\"('a')");
+	expect(MASK_NOTHING, "select secrets.putt, secrets.x + (1)");
+	expect(MASK_NOTHING, "select other.putt('a')");
+	expect_masked_and_judged("select secrets.putt('a', '~b~')");
+	expect_becomes("execute 'select secrets.putt(''a'')'", "execute '*******secrets.x   (******'");
+}
+
 /* A gap so long that one could look at it for ever. */
 static void
 long_gaps(void)
@@ -433,6 +450,8 @@ values_in_double_quotes(void)
 	expect_masked("insert into secrets.inbox (\"name\", \"value\") values (\"~a~\", \"~v~\"), (\"~b~\", \"~w~\")");
 	expect_masked("select \"put\"(\"t\".\"c\", \"f\"('~x~'), \"a\" || '~b~') from \"t\"");
 	expect_masked("select f(\"a\", \"b\")");
+	expect_masked_and_judged("select secrets.put('n', '~v~') as \"~put('n', 'v')~\", x as \"~f(12)~\"");
+	expect_masked_and_judged("create_replication_slot \"secrets.put(~'v')~\" physical");
 }
 
 static void
@@ -869,6 +888,7 @@ main(void)
 	RUN(relations);
 	RUN(words_of_users);
 	RUN(long_names);
+	RUN(misspelt);
 	RUN(long_gaps);
 	RUN(no_words_at_all);
 	RUN(literals);

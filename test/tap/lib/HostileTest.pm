@@ -363,7 +363,7 @@ act(ErrorData *line)
 {
 	if (strcmp(does, "log") == 0)
 		ereport(LOG, (errmsg("spy heard: %s", line->message), errdetail("%s", line->detail ? line->detail : "none")));
-	else if (strcmp(does, "raise") == 0 && line->elevel == LOG)
+	else if (strcmp(does, "raise") == 0 && line->elevel == LOG && (strstr(line->message, "secrets") || strstr(line->message, "keep")))
 		ereport(ERROR, (errcode(ERRCODE_RAISE_EXCEPTION), errmsg("spy raises: %s", line->message)));
 	else if (strcmp(does, "change") == 0)
 		change(line);

@@ -1,5 +1,5 @@
 /*
- * kv/jsonb.c
+ * base/jsonb.c
  */
 #include "postgres.h"
 
@@ -7,7 +7,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
-#include "kv/jsonb.h"
+#include "base/jsonb.h"
 
 /* Twice over the same jsonb: without a place to write to it counts. */
 typedef struct Writer

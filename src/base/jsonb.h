@@ -1,11 +1,11 @@
 /*
- * kv/jsonb.h: jsonb as text, letter by letter as PostgreSQL writes it.
+ * base/jsonb.h: jsonb as text, letter by letter as PostgreSQL writes it.
  *
  * PostgreSQL's own writer copies each string and number on its way, and the whole
  * where it runs out of room; nobody wipes those.
  */
-#ifndef SECRETS_KV_JSONB_H
-#define SECRETS_KV_JSONB_H
+#ifndef SECRETS_BASE_JSONB_H
+#define SECRETS_BASE_JSONB_H
 
 #include "utils/jsonb.h"
 
