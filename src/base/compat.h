@@ -220,11 +220,11 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, bits32 flags)
 #define IS_NULL_LITERAL(literal) ((literal)->val.type == T_Null)
 #endif
 
-/* 17 put the number of the transaction that a backend is in together with the backend's. */
+/* 17 put the number of the transaction that a backend is in together with its own. */
 #if PG_VERSION_NUM >= 170000
-#define MY_TRANSACTION (MyProc->vxid.lxid)
+#define TRANSACTION_OF(proc) ((proc)->vxid.lxid)
 #else
-#define MY_TRANSACTION (MyProc->lxid)
+#define TRANSACTION_OF(proc) ((proc)->lxid)
 #endif
 
 /* 15 publishes schemas, and lets settings be granted. */

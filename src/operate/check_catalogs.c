@@ -10,7 +10,8 @@
 #include "base/compat.h"
 #include "operate/check.h"
 
-#define OUR_RELATIONS "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_depend d ON d.objid = c.oid AND " OF_OURS("pg_class")
+#define OUR_RELATIONS \
+	"pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_depend d ON d.objid = c.oid AND " OF_OURS("pg_class")
 #define NAME_OF_C "n.nspname || '.' || c.relname"
 #define IDENTIFIER_OF_C "format('%I.%I', n.nspname, c.relname)"
 
@@ -116,7 +117,8 @@
 
 #define SUBSCRIBED_TABLES \
 	"SELECT format('subscription \"%s\" writes into table %s', s.subname, " NAME_OF_C "), " \
-	" format('on the publisher: ALTER PUBLICATION ... DROP TABLE %s; and here: ALTER SUBSCRIPTION %I REFRESH PUBLICATION;', " IDENTIFIER_OF_C ", s.subname) " \
+	" format('on the publisher: ALTER PUBLICATION ... DROP TABLE %s; and here: ALTER SUBSCRIPTION %I REFRESH PUBLICATION;', " \
+	"  " IDENTIFIER_OF_C ", s.subname) " \
 	"FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid JOIN " OUR_RELATIONS " ON c.oid = r.srrelid ORDER BY 1"
 
 const CheckTest check_catalogs[] = {

@@ -48,8 +48,8 @@ read_takers(void)
 	Takers	   *takers = palloc0(sizeof(Takers));
 	ListCell   *cell;
 
-	foreach(cell, check_ask("SELECT DISTINCT p.proname, u.n, u.name FROM pg_proc p CROSS JOIN unnest(p.proargnames) WITH ORDINALITY u (name, n) "
-							"WHERE p.pronamespace = 'secrets'::regnamespace ORDER BY 1, 2"))
+	foreach(cell, check_ask("SELECT DISTINCT p.proname, u.n, u.name FROM pg_proc p "
+							"CROSS JOIN unnest(p.proargnames) WITH ORDINALITY u (name, n) WHERE p.pronamespace = 'secrets'::regnamespace ORDER BY 1, 2"))
 	{
 		char	  **row = lfirst(cell);
 
@@ -191,8 +191,8 @@ look_for_wrapper(Findings *findings, const Function *function)
 		return;
 	list = named[0] ? psprintf("%s, %s", named, function->name) : pstrdup(function->name);
 	check_found(findings, SEVERITY_WARNING,
-				psprintf("function %s stores what it is given, and is not in secrets.redact_functions: statements that call it are logged as they are",
-						 function->identity),
+				psprintf("function %s stores what it is given, and is not in secrets.redact_functions: "
+						 "statements that call it are logged as they are", function->identity),
 				psprintf("ALTER SYSTEM SET secrets.redact_functions = %s; SELECT pg_reload_conf();", quote_literal_cstr(list)));
 }
 
@@ -210,8 +210,8 @@ look_for_lender(Findings *findings, const Function *function)
 					psprintf("REVOKE EXECUTE ON ROUTINE %s FROM PUBLIC; and grant it to those who need it", function->identity));
 	if (!is_so(function->has_own_path))
 		check_found(findings, SEVERITY_WARNING,
-					psprintf("function %s calls secrets.%s() as its owner, by the search_path of whoever calls it, who can have it call functions of his",
-							 function->identity, call),
+					psprintf("function %s calls secrets.%s() as its owner, by the search_path of whoever calls it, "
+							 "who can have it call functions of his", function->identity, call),
 					psprintf("ALTER ROUTINE %s SET search_path = pg_catalog, pg_temp; with all else in it named by its schema", function->identity));
 }
 
@@ -242,23 +242,28 @@ look_at_functions(Findings *findings)
 
 /* Whatever depends on a function of ours, or on the inbox, by itself: what it is, and its definition. */
 #define DEFINITIONS \
-	"WITH u AS (SELECT DISTINCT u.classid, u.objid FROM pg_depend u JOIN pg_depend d ON d.classid = u.refclassid AND d.objid = u.refobjid " \
-	"  AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'secrets') " \
+	"WITH u AS (SELECT DISTINCT u.classid, u.objid FROM pg_depend u " \
+	" JOIN pg_depend d ON d.classid = u.refclassid AND d.objid = u.refobjid AND d.deptype = 'e' " \
+	"  AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'secrets') " \
 	" WHERE u.deptype = 'n' AND u.refclassid IN ('pg_proc'::regclass, 'pg_class'::regclass) " \
-	"  AND NOT EXISTS (SELECT FROM pg_depend o WHERE o.classid = u.classid AND o.objid = u.objid AND o.deptype = 'e' AND o.refobjid = d.refobjid)) " \
+	"  AND NOT EXISTS (SELECT FROM pg_depend o WHERE o.classid = u.classid AND o.objid = u.objid " \
+	"   AND o.deptype = 'e' AND o.refobjid = d.refobjid)) " \
 	"SELECT * FROM (" \
 	" SELECT format('%s %s', CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'a rule on' END, c.oid::regclass), " \
-	"  pg_get_ruledef(w.oid) FROM u JOIN pg_rewrite w ON u.classid = 'pg_rewrite'::regclass AND w.oid = u.objid JOIN pg_class c ON c.oid = w.ev_class " \
+	"  pg_get_ruledef(w.oid) " \
+	"  FROM u JOIN pg_rewrite w ON u.classid = 'pg_rewrite'::regclass AND w.oid = u.objid JOIN pg_class c ON c.oid = w.ev_class " \
 	"  WHERE c.relnamespace NOT IN ('secrets'::regnamespace, 'secrets_catalog'::regnamespace) " \
 	" UNION ALL SELECT format('the default of column %I of table %s', a.attname, a.attrelid::regclass), pg_get_expr(b.adbin, b.adrelid) " \
-	"  FROM u JOIN pg_attrdef b ON u.classid = 'pg_attrdef'::regclass AND b.oid = u.objid JOIN pg_attribute a ON a.attrelid = b.adrelid AND a.attnum = b.adnum " \
+	"  FROM u JOIN pg_attrdef b ON u.classid = 'pg_attrdef'::regclass AND b.oid = u.objid " \
+	"  JOIN pg_attribute a ON a.attrelid = b.adrelid AND a.attnum = b.adnum " \
 	" UNION ALL SELECT format('trigger %I on %s', t.tgname, t.tgrelid::regclass), pg_get_triggerdef(t.oid) " \
 	"  FROM u JOIN pg_trigger t ON u.classid = 'pg_trigger'::regclass AND t.oid = u.objid " \
 	" UNION ALL SELECT format('policy %I on %s', p.polname, p.polrelid::regclass), " \
 	"  concat_ws(' ', pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)) " \
 	"  FROM u JOIN pg_policy p ON u.classid = 'pg_policy'::regclass AND p.oid = u.objid " \
-	" UNION ALL SELECT format('constraint %I of %s', k.conname, coalesce(nullif(k.conrelid, 0)::regclass::text, nullif(k.contypid, 0)::regtype::text)), " \
-	"  pg_get_constraintdef(k.oid) FROM u JOIN pg_constraint k ON u.classid = 'pg_constraint'::regclass AND k.oid = u.objid" \
+	" UNION ALL SELECT format('constraint %I of %s', k.conname, " \
+	"   coalesce(nullif(k.conrelid, 0)::regclass::text, nullif(k.contypid, 0)::regtype::text)), pg_get_constraintdef(k.oid) " \
+	"  FROM u JOIN pg_constraint k ON u.classid = 'pg_constraint'::regclass AND k.oid = u.objid" \
 	") x (what, definition) WHERE definition IS NOT NULL ORDER BY 1"
 
 static void
@@ -346,9 +351,10 @@ look_at_job(Findings *findings, const Job *job, const Takers *takers)
 
 	if (literal)
 		check_found(findings, SEVERITY_CRITICAL,
-					psprintf("a value stands in the command of job %s of role \"%s\", at %s: pg_cron keeps it, logs it, and keeps it again with each run",
-							 job->id, job->role, literal),
-					psprintf("SELECT cron.unschedule(%s); DELETE FROM cron.job_run_details WHERE jobid = %s; and store another value", job->id, job->id));
+					psprintf("a value stands in the command of job %s of role \"%s\", at %s: "
+							 "pg_cron keeps it, logs it, and keeps it again with each run", job->id, job->role, literal),
+					psprintf("SELECT cron.unschedule(%s); DELETE FROM cron.job_run_details WHERE jobid = %s; and store another value",
+							 job->id, job->id));
 	else if ((call = literal_find_call(job->command, takes_or_gives_value)) != NULL)
 		check_found(findings, SEVERITY_INFO,
 					psprintf("job %s of role \"%s\" calls secrets.%s(): what goes wrong in it, pg_cron keeps in the clear", job->id, job->role, call),

@@ -73,9 +73,9 @@ may_follow(const Token *token, const char *text, size_t len)
 
 	if (token->kind != TOKEN_SIGN)
 		return token_is_comment(token);
-	if (first == ':' || first == '|')
+	if (first == '|')
 		return second == first;
-	return is_one_of(first, ",)];=<>") || (first == '-' && second == '>');
+	return is_one_of(first, ",)];:=<>") || (first == '-' && second == '>');
 }
 
 static bool

@@ -3,8 +3,10 @@
  */
 #include "postgres.h"
 
+#include "access/parallel.h"
 #include "mb/pg_wchar.h"
 #include "storage/proc.h"
+#include "utils/guc.h"
 
 #include "base/compat.h"
 #include "redact/members.h"
@@ -16,6 +18,31 @@ static Blotter *const blotter = (Blotter *) room;
 static bool is_begun = false;
 static uint64 ncounted = 0;
 static LocalTransactionId age = InvalidLocalTransactionId;	/* whose values come in now */
+
+/*
+ * The same, for parallel workers: they are given the settings that anybody has set,
+ * with what is in these variables when they start.
+ */
+static int	passed_in = 0;
+
+#define PASSED_IN "secrets.values_passed_in"
+
+void
+values_init(void)
+{
+	DefineCustomIntVariable(PASSED_IN,
+							"The transaction in which values have passed, for its parallel workers.", NULL,
+							&passed_in, 0, INT_MIN, INT_MAX, PGC_SUSET,
+							GUC_NO_SHOW_ALL | GUC_NO_RESET_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE, NULL, NULL, NULL);
+	SetConfigOption(PASSED_IN, "0", PGC_SUSET, PGC_S_DYNAMIC_DEFAULT);
+}
+
+static bool
+works_for_one_who_knows(void)
+{
+	return IsParallelWorker() && passed_in != 0 && MyProc && MyProc->lockGroupLeader
+		&& passed_in == (int) TRANSACTION_OF(MyProc->lockGroupLeader);
+}
 
 /* The first time in this process.  Where there is no randomness it works the same, under a key that anybody knows. */
 static void
@@ -32,13 +59,14 @@ begin(void)
 void
 values_remember(const char *value, Size len)
 {
-	LocalTransactionId now = MY_TRANSACTION;
+	LocalTransactionId now = TRANSACTION_OF(MyProc);
 
 	if (!is_begun)
 		begin();
 	if (age != now)
 		blot_age(blotter);
 	age = now;
+	passed_in = (int) now;
 	ncounted++;
 	blot_remember(blotter, value, len);
 	members_remember(blotter, value, len);
@@ -53,7 +81,7 @@ values_counted(void)
 bool
 values_any(void)
 {
-	return !blot_is_empty(blotter);
+	return !blot_is_empty(blotter) || works_for_one_who_knows();
 }
 
 /* Half a character may be left, by which the whole line would be lost on its way to the client. */
@@ -73,6 +101,8 @@ values_cover(char *text)
 	if (text == NULL || !values_any())
 		return;
 	len = strlen(text);
-	if (blot_text(blotter, text, len) && !pg_verify_mbstr(GetDatabaseEncoding(), text, (int) len, true))
+	if (works_for_one_who_knows())
+		memset(text, '*', len);
+	else if (blot_text(blotter, text, len) && !pg_verify_mbstr(GetDatabaseEncoding(), text, (int) len, true))
 		cover_characters(text);
 }

@@ -5,6 +5,9 @@
 #ifndef SECRETS_REDACT_VALUES_H
 #define SECRETS_REDACT_VALUES_H
 
+/* A setting that is nobody's to set. */
+extern void values_init(void);
+
 /*
  * A value has come in, or goes out; what is a password in it is remembered too
  * (members.h).  For its transaction, and until the next but one that brings values:
@@ -18,7 +21,11 @@ extern bool values_any(void);
 /* How many have come so far, in all of this process's life. */
 extern uint64 values_counted(void);
 
-/* For redact's own log hook: in place, never raises.  NULL is no text. */
+/*
+ * For redact's own log hook: in place, never raises.  NULL is no text.  A parallel
+ * worker does not know values that have passed in the transaction that it works for: it covers all of a
+ * text, and who it works for, who is told, logs it as well.
+ */
 extern void values_cover(char *text);
 
 #endif

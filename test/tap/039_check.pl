@@ -205,6 +205,7 @@ endangers('a role in a database traces', 'warning', qr/^setting debug_print_pars
 endangers('a database, which is this one', 'warning', qr/^setting log_parameter_max_length_on_error of database "postgres" is "-1"/, do => 'ALTER DATABASE postgres SET log_parameter_max_length_on_error = -1');
 endangers('every role', 'warning', qr/^setting log_min_messages of every role is "debug2"/, do => 'ALTER ROLE ALL SET log_min_messages = debug2');
 endangers('a library for a role', 'warning', qr/^setting session_preload_libraries of role "app" is "auto_explain"/, do => 'ALTER ROLE app SET session_preload_libraries = auto_explain');
+endangers('a library that it loads itself', 'warning', qr/^setting local_preload_libraries of database "nowhere" is "some"/, do => 'CREATE DATABASE nowhere; ALTER DATABASE nowhere SET local_preload_libraries = some', undo => 'DROP DATABASE nowhere');
 value($node, 'ALTER ROLE app SET debug_print_plan = off; ALTER ROLE app SET work_mem = \'5MB\'');
 is(show(rows($node)), '', 'other settings of a role are its own business');
 

@@ -88,6 +88,14 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 CREATE FUNCTION say() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'there is a new %', NEW.word; RETURN NEW; END $$;
 CREATE TRIGGER say BEFORE INSERT ON watched FOR EACH ROW EXECUTE FUNCTION say();
+CREATE TABLE big AS SELECT i FROM generate_series(1, 20000) i;
+ANALYZE big;
+CREATE FUNCTION strict(v text, i int) RETURNS int LANGUAGE plpgsql PARALLEL SAFE AS $$
+BEGIN
+	IF i = 100 THEN RAISE LOG 'half way with %', v; END IF;
+	IF i = 200 THEN RAISE EXCEPTION 'boom %', v; END IF;
+	RETURN i;
+END $$;
 CREATE PROCEDURE fail(v text) LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'boom %', v; END $$;
 CREATE FUNCTION bring(name text, step text, candidate text, options jsonb) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -178,6 +186,8 @@ my @told = (
 # Obtained in a subtransaction, which rolls back.
 my $rolled_back = q{DECLARE v text; BEGIN BEGIN v := obtain('NAME'); PERFORM 1 / 0; EXCEPTION WHEN OTHERS THEN NULL; END; RAISE LOG '%', v; END};
 
+my @parallel = ('parallel_setup_cost = 0', 'parallel_tuple_cost = 0', 'min_parallel_table_scan_size = 0', 'parallel_leader_participation = off');
+
 # Statements and their SQLSTATEs; NAME is the secret's, VALUE its value as a literal.
 my @statements = (
 	[ 'a function that fails', [ q{SELECT obtain('NAME')::int}, '22P02' ] ],
@@ -197,6 +207,7 @@ my @statements = (
 	[ 'a prepared statement', [ q{PREPARE p AS SELECT obtain('NAME')::int} ], [ 'EXECUTE p', '22P02' ] ],
 	[ 'a cursor', [ 'BEGIN' ], [ q{DECLARE c CURSOR FOR SELECT obtain('NAME')::int} ], [ 'FETCH c', '22P02' ], [ 'ROLLBACK' ] ],
 	[ 'a printed tree', [ 'BEGIN' ], [ 'SET LOCAL debug_pretty_print = off' ], [ 'SET LOCAL debug_print_parse = on' ], [ q{SELECT length(obtain('NAME'))} ], [ 'SELECT VALUE::text' ], [ 'COMMIT' ] ],
+	[ 'a parallel worker', (map { ["SET $_"] } @parallel), [ 'BEGIN' ], [ q{DO $do$ DECLARE v text := obtain('NAME'); BEGIN PERFORM count(strict(v, i)) FROM big; END $do$}, 'P0001' ], [ 'ROLLBACK' ] ],
 	[ 'EXPLAIN', [ 'BEGIN' ], [ q{SELECT length(obtain('NAME'))} ], [ 'EXPLAIN VERBOSE SELECT VALUE' ], [ 'COMMIT' ] ]);
 
 my @with_explain = map { [$_] } q{LOAD 'auto_explain'}, 'SET auto_explain.log_min_duration = 0', 'SET auto_explain.log_nested_statements = on', 'SET auto_explain.log_verbose = on';

@@ -335,6 +335,7 @@ literals(void)
 	expect_masked("select interval'~1 day~', date '~2020-01-01~'");
 	expect_masked("select '~x~'::text, '~{}~'->'~a~', a||'~b~'");
 	expect_masked("select '~\xc3\xa4\xe2\x82\xac~'");
+	expect_masked("select json_object('~a~': '~b~', '~c~' value '~d~')");
 }
 
 static void

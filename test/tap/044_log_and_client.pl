@@ -1,0 +1,90 @@
+# The log is masked, and the client is told everything as it is: a session whose function
+# used a secret that is not for its user finds out nothing about it by what is covered,
+# whatever is logged.
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use SecretsTest;
+use Test::More;
+
+my $node = new_node('told', conf => <<'END');
+log_min_messages = notice
+log_min_error_statement = log
+log_statement = all
+log_error_verbosity = verbose
+max_parallel_workers = 0
+END
+
+my $value = 'sunflower caterpillar';
+my $client = open_client($node);
+$client->prepare('put', 'SELECT secrets.put($1, $2)');
+is($client->run('put', 'lent', $value)->{out}, 1, 'a value');
+value($node, <<'END');
+CREATE ROLE borrower LOGIN;
+CREATE FUNCTION lend() RETURNS int LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN RETURN length(secrets.get('lent')); END $$;
+END
+
+# What the log has got since it was this long.
+my $read = -s $node->logfile;
+
+sub logged
+{
+	my ($until) = @_;
+	my $log;
+
+	wait_for(sub { ($log = slurp_file($node->logfile, $read)) =~ $until }, "in the log: $until");
+	$read = -s $node->logfile;
+	return $log;
+}
+
+my $borrower = open_client($node, user => 'borrower');
+$borrower->value('BEGIN');
+is($borrower->value('SELECT lend()'), length $value, 'a function used it');
+is($borrower->ask(q{SELECT secrets.get('lent')})->{state}, '42501', 'its value is not for this user');
+$borrower->value('ROLLBACK; BEGIN');
+$borrower->value('SELECT lend()');
+
+# By each way to have words told: the client gets them back, the log does not have them.
+foreach my $level (qw(notice warning info))
+{
+	my $told = $borrower->ask("DO \$\$ BEGIN RAISE $level 'one % two', '$value'; END \$\$")->{notices};
+
+	like($told, qr/one \Q$value\E two/, "$level: the client is told what was said");
+	unlike($told, qr/\*\*\*/, "$level: and nothing is covered");
+	my $log = logged(qr/one .* two|$level/i);
+	unlike($log, qr/\Q$value\E/, "$level: not so the log");
+}
+$borrower->ask("DO \$\$ BEGIN RAISE log 'a line'; END \$\$ /* $value */");
+my $seen = $borrower->ask("DO \$\$ BEGIN RAISE log 'a line'; RAISE NOTICE 'query: %', current_query(); END \$\$ /* $value */")->{notices};
+like($seen, qr/\Q$value\E/, 'current_query() has it, after the statement was logged');
+unlike(logged(qr/a line.*a line/s), qr/\Q$value\E/, 'and the log has not');
+my $error = $borrower->ask("DO \$\$ BEGIN RAISE EXCEPTION 'one % two', '$value' USING DETAIL = 'detail $value', HINT = 'hint $value'; END \$\$");
+is($error->{state}, 'P0001', 'an error');
+my @times = $error->{err} =~ /\Q$value\E/g;
+is(scalar @times, 3, 'the client is told message, detail and hint');
+my $log = logged(qr/hint/);
+unlike($log, qr/\Q$value\E/, 'none of them is in the log');
+like($log, qr/ERROR:  P0001: one \*+ two/, 'which has the line, its level and its state');
+like($log, qr/LOCATION:  exec_stmt_raise/, 'and where it came from');
+like($log, qr/DETAIL:  detail \*+\n/, 'and the detail');
+my @lines = $log =~ /ERROR:  P0001/g;
+is(scalar @lines, 1, 'once');
+
+# What does not parse is told to the client in full, and masked in the log.
+my $syntax = $client->ask("SELECT secrets.put('a' 'never to be logged')");
+like($syntax->{err}, qr/at or near "'never to be logged'"/, 'a syntax error, as the client sees it');
+$log = logged(qr/syntax error/);
+unlike($log, qr/never to be logged/, 'and as the log does');
+like($log, qr/syntax error at or near "\*+" at character \d+/, 'which says where');
+# The level of what is logged makes no difference to the client.
+foreach my $level (qw(debug1 panic))
+{
+	$client->value("SET log_min_messages = $level");
+	is($client->ask("SELECT secrets.put('a' 'never to be logged')")->{err}, $syntax->{err}, "log_min_messages = $level: the same");
+}
+
+done_testing();
