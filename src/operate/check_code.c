@@ -93,6 +93,7 @@ takes_or_gives_value(const char *function)
 
 typedef struct Function
 {
+	char	   *oid;
 	char	   *identity;		/* app.store(text) */
 	char	   *name;			/* app.store */
 	char	   *body;
@@ -104,13 +105,13 @@ typedef struct Function
 
 /* In the order of the struct.  A trigger's function is called by no statement. */
 #define FUNCTIONS \
-	"SELECT p.oid::regprocedure, p.oid::regproc, coalesce(pg_get_function_sqlbody(p.oid), p.prosrc), " \
+	"SELECT p.oid, p.oid::regprocedure, p.oid::regproc, coalesce(pg_get_function_sqlbody(p.oid), p.prosrc), " \
 	" p.pronargs > 0 AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype), p.prosecdef, " \
 	" EXISTS (SELECT FROM unnest(p.proconfig) c WHERE c LIKE 'search_path=%%'), " \
 	" has_function_privilege('public', p.oid, 'EXECUTE') AND has_schema_privilege('public', p.pronamespace, 'USAGE') " \
 	"FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang JOIN pg_namespace n ON n.oid = p.pronamespace " \
 	"WHERE p.oid IN (%s) AND l.lanname NOT IN ('c', 'internal') AND p.prokind <> 'a' " \
-	"AND n.nspname NOT IN ('secrets', 'secrets_catalog') AND n.nspname !~ '^pg_temp_' ORDER BY 1"
+	"AND n.nspname NOT IN ('secrets', 'secrets_catalog') AND n.nspname !~ '^pg_temp_' ORDER BY 2"
 
 /* What their bodies must have somewhere in them, to be looked at closely: "app.store, keep" are store and keep too. */
 static List *
@@ -179,21 +180,56 @@ is_masked(const char *text)
 	return words_judge(text, strlen(text)) == MASK_ALL;
 }
 
-/* Its statements bring values, and nobody knows. */
+static char *
+naming_advice(const char *named, const char *name)
+{
+	char	   *list = named[0] ? psprintf("%s, %s", named, name) : pstrdup(name);
+
+	return psprintf("ALTER SYSTEM SET secrets.redact_functions = %s; SELECT pg_reload_conf();", quote_literal_cstr(list));
+}
+
+/* Statements that call it bring values, and nobody knows. */
 static void
-look_for_wrapper(Findings *findings, const Function *function)
+look_for_wrapper(Findings *findings, const Function *function, const char *named)
+{
+	if (is_so(function->takes_anything) && !is_masked(psprintf("SELECT %s(1)", function->name)))
+		check_found(findings, SEVERITY_WARNING,
+					psprintf("function %s stores what it is given, and is not in secrets.redact_functions: "
+							 "statements that call it are logged as they are", function->identity),
+					naming_advice(named, function->name));
+}
+
+#define TABLES_OF_TRIGGER \
+	"SELECT DISTINCT t.tgrelid::regclass FROM pg_trigger t WHERE t.tgfoid = %s ORDER BY 1"
+
+/* Nor do statements name a trigger. */
+static void
+look_for_written_tables(Findings *findings, const Function *function, const char *named)
+{
+	ListCell   *cell;
+
+	foreach(cell, check_ask(psprintf(TABLES_OF_TRIGGER, function->oid)))
+	{
+		char	   *table = ((char **) lfirst(cell))[0];
+
+		if (!is_masked(psprintf("INSERT INTO %s VALUES (1)", table)))
+			check_found(findings, SEVERITY_WARNING,
+						psprintf("table %s has a trigger that stores what is written there, by function %s, and is not in "
+								 "secrets.redact_functions: statements that write there are logged as they are",
+								 table, function->identity),
+						naming_advice(named, table));
+	}
+}
+
+static void
+look_for_unnamed(Findings *findings, const Function *function)
 {
 	const char *named = GetConfigOption("secrets.redact_functions", true, false);
-	char	   *list;
 
-	if (named == NULL || !is_so(function->takes_anything) || !is_masked(function->body)
-		|| is_masked(psprintf("SELECT %s(1)", function->name)))
+	if (named == NULL || !is_masked(function->body))
 		return;
-	list = named[0] ? psprintf("%s, %s", named, function->name) : pstrdup(function->name);
-	check_found(findings, SEVERITY_WARNING,
-				psprintf("function %s stores what it is given, and is not in secrets.redact_functions: "
-						 "statements that call it are logged as they are", function->identity),
-				psprintf("ALTER SYSTEM SET secrets.redact_functions = %s; SELECT pg_reload_conf();", quote_literal_cstr(list)));
+	look_for_wrapper(findings, function, named);
+	look_for_written_tables(findings, function, named);
 }
 
 /* It lends what its owner may read. */
@@ -233,7 +269,7 @@ look_at_functions(Findings *findings)
 			check_found(findings, SEVERITY_CRITICAL,
 						psprintf("a value stands in function %s, at %s, where every role can read it", function->identity, literal),
 						psprintf("take it out of %s, and store another value", function->identity));
-		look_for_wrapper(findings, function);
+		look_for_unnamed(findings, function);
 		look_for_lender(findings, function);
 	}
 }

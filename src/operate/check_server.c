@@ -43,7 +43,8 @@ typedef struct Setting
 	const char *unless_value;
 } Setting;
 
-#define PRINTED_TREES "trees of statements are logged, in which values are numbers, not to be found and masked"
+#define PRINTED_TREES "trees of statements are logged, withheld only where redaction knows of a value or a function of ours in them"
+#define ERRORS_UNLOGGED "errors are not logged, so what failed stays in pg_stat_activity as it was written, until the next statement"
 #define LOADED_LATE "what a session loads comes after secrets: its hooks come first, and see statements as they were written"
 #define OTHERS_PARAMETERS \
 	"parameters of statements that name no function of ours, and none in secrets.redact_functions, are logged in the clear"
@@ -64,14 +65,17 @@ static const Setting known[] = {
 	DANGEROUS("secrets.audit_on_failure", IS, "log", "refuse", SEVERITY_INFO,
 			  "values are given out while the audit cannot be written, with a line in the server's log that proves nothing"),
 
-	DANGEROUS("debug_print_parse", IS, "on", "off", SEVERITY_WARNING, PRINTED_TREES),
-	DANGEROUS("debug_print_raw_parse", IS, "on", "off", SEVERITY_WARNING, PRINTED_TREES),
-	DANGEROUS("debug_print_rewritten", IS, "on", "off", SEVERITY_WARNING, PRINTED_TREES),
-	DANGEROUS("debug_print_plan", IS, "on", "off", SEVERITY_WARNING, PRINTED_TREES),
+	DANGEROUS("debug_print_parse", IS, "on", "off", SEVERITY_INFO, PRINTED_TREES),
+	DANGEROUS("debug_print_raw_parse", IS, "on", "off", SEVERITY_INFO, PRINTED_TREES),
+	DANGEROUS("debug_print_rewritten", IS, "on", "off", SEVERITY_INFO, PRINTED_TREES),
+	DANGEROUS("debug_print_plan", IS, "on", "off", SEVERITY_INFO, PRINTED_TREES),
 	DANGEROUS("log_parameter_max_length_on_error", IS_NOT, "0", "0", SEVERITY_WARNING,
-			  "an error tells the client what was bound, unmasked where the error is not logged; and clients have logs too"),
+			  "an error tells the client what was bound, unmasked, and clients keep logs too"),
 	DANGEROUS("log_min_messages", BEGINS, "debug", "warning", SEVERITY_WARNING,
 			  "the log tells what was meant for developers only"),
+	DANGEROUS("log_min_messages", IS, "log", "warning", SEVERITY_INFO, ERRORS_UNLOGGED),
+	DANGEROUS("log_min_messages", IS, "fatal", "warning", SEVERITY_INFO, ERRORS_UNLOGGED),
+	DANGEROUS("log_min_messages", IS, "panic", "warning", SEVERITY_INFO, ERRORS_UNLOGGED),
 	DANGEROUS("auto_explain.log_parameter_max_length", IS_NOT, "0", "0", SEVERITY_INFO, OTHERS_PARAMETERS,
 			  .unless = "auto_explain.log_min_duration", .unless_value = "-1"),
 	DANGEROUS("pgaudit.log_parameter", IS, "on", "off", SEVERITY_INFO, OTHERS_PARAMETERS,
@@ -143,15 +147,6 @@ endangers(const Setting *setting, const char *value)
 	return value && compares(setting, value) && !does_not_matter(setting);
 }
 
-static const Setting *
-find_setting(const char *name)
-{
-	for (int i = 0; i < lengthof(known); i++)
-		if (strcmp(known[i].name, name) == 0)
-			return &known[i];
-	return NULL;
-}
-
 static char *
 mend_for_all(const Setting *setting)
 {
@@ -194,10 +189,26 @@ is_of_this_session(List *of_roles, const char *name)
 }
 
 static void
+look_at_roles(Findings *findings, const Setting *setting, List *of_roles)
+{
+	ListCell   *cell;
+
+	foreach(cell, of_roles)
+	{
+		char	  **row = lfirst(cell);
+
+		if (strcmp(row[ROLE_SETTING_NAME], setting->name) == 0 && endangers(setting, row[ROLE_SETTING_VALUE]))
+			check_found(findings, setting->severity,
+						psprintf("setting %s of %s is \"%s\": %s", setting->name, row[ROLE_SETTING_WHOSE],
+								 row[ROLE_SETTING_VALUE], setting->danger),
+						psprintf("%s RESET %s;", row[ROLE_SETTING_COMMAND], setting->name));
+	}
+}
+
+static void
 look_at_settings(Findings *findings)
 {
 	List	   *of_roles = check_ask(SETTINGS_OF_ROLES);
-	ListCell   *cell;
 
 	for (int i = 0; i < lengthof(known); i++)
 	{
@@ -207,17 +218,7 @@ look_at_settings(Findings *findings)
 			check_found(findings, known[i].severity,
 						psprintf("setting %s is \"%s\": %s", known[i].name, value, known[i].danger),
 						mend_for_all(&known[i]));
-	}
-	foreach(cell, of_roles)
-	{
-		char	  **row = lfirst(cell);
-		const Setting *setting = find_setting(row[ROLE_SETTING_NAME]);
-
-		if (setting && endangers(setting, row[ROLE_SETTING_VALUE]))
-			check_found(findings, setting->severity,
-						psprintf("setting %s of %s is \"%s\": %s", setting->name, row[ROLE_SETTING_WHOSE],
-								 row[ROLE_SETTING_VALUE], setting->danger),
-						psprintf("%s RESET %s;", row[ROLE_SETTING_COMMAND], setting->name));
+		look_at_roles(findings, &known[i], of_roles);
 	}
 }
 

@@ -11,8 +11,8 @@
  * Found is a value as it is and as programs print it, whatever the case of its
  * ASCII letters: with quotes doubled, with backslashes (as PostgreSQL, C and JSON
  * write them; \uXXXX as UTF-8), with both, with its quotes and backslashes quoted
- * again and again, percent-encoded; and one of BLOT_SHORTEST_BLIND bytes or more in hex, in
- * base64 of either alphabet, and as decimal numbers of bytes.
+ * again and again, percent-encoded; and one of BLOT_SHORTEST_BLIND bytes or more
+ * in hex, in base64 of either alphabet, and as decimal numbers of bytes.
  *
  * Texts are cut.  Of a value longer than BLOT_BEGINNING so many bytes are enough:
  * all that follows is covered, to the end of the text; but where a value of up to
@@ -57,8 +57,8 @@ extern bool blot_is_empty(const Blotter *blotter);
 
 /*
  * Covers each value with asterisks, in place: as many bytes as before, whether or
- * not they are whole characters.  True: there was one.  Work grows with the length of the text; of
- * what would take seconds all is covered.
+ * not they are whole characters.  True: there was one.  Work grows with the length
+ * of the text; one that would take more than a second is covered as a whole.
  */
 extern bool blot_text(const Blotter *blotter, char *text, size_t len);
 

@@ -77,7 +77,7 @@ skip_escaped_blank(const char *text, size_t len, size_t at)
 }
 
 static size_t
-skip_one(Search *search, size_t at)
+skip_one(const Search *search, size_t at)
 {
 	const char *text = search->text;
 	char		next = at + 1 < search->len ? text[at + 1] : '\0';
@@ -96,7 +96,7 @@ skip_one(Search *search, size_t at)
 
 /* Blanks, comments, and the quotes that names stand in.  False: that cannot be told. */
 static bool
-skip_gap(Search *search, size_t *at)
+skip_gap(const Search *search, size_t *at)
 {
 	Search		near = *search;
 	size_t		next = *at;
@@ -213,6 +213,21 @@ is_one_of(const char *name, size_t len, const char *const *words)
 	return false;
 }
 
+/* Is it a literal that follows, with or without a prefix, or = or :// in one, or a place to fill in? */
+static bool
+may_precede_password(const Search *search, size_t end)
+{
+	size_t		at = end;
+	char		next;
+
+	if (!skip_gap(search, &at))
+		return true;
+	if (at >= search->len || search->text[at] == '\0')
+		return false;
+	next = at + 1 < search->len ? search->text[at + 1] : '\0';
+	return strchr("'$\\%=:", search->text[at]) || next == '\'' || next == '&';
+}
+
 static bool try_schema(Search *search, Finding finding);
 
 /* A name, as it reads, and where it is written. */
@@ -222,7 +237,7 @@ try_name(Search *search, const char *name, size_t len, Finding finding)
 	for (int i = 0; i < search->words->nwords; i++)
 		if (is_name(name, len, search->words->words[i].name) && try_word(search, &search->words->words[i], finding))
 			return true;
-	if (is_one_of(name, len, passwords))
+	if (is_one_of(name, len, passwords) && may_precede_password(search, finding.end))
 		search->finding->has_password = true;
 	if (finding.schema != NOWHERE)
 		return !is_harmless(search->words, name, len) && follows_parenthesis(search, finding);

@@ -237,19 +237,6 @@ quotes_input(const ErrorData *line)
 	return quotes_data(line) || line->sqlerrcode == ERRCODE_SYNTAX_ERROR;
 }
 
-/* What it takes for a column may be a value whose quotes are the wrong ones. */
-static bool
-quotes_name(const ErrorData *line)
-{
-	return line->sqlerrcode == ERRCODE_UNDEFINED_COLUMN;
-}
-
-static bool
-is_of_other_language(const ErrorData *line)
-{
-	return ERRCODE_TO_CATEGORY(line->sqlerrcode) == ERRCODE_TO_CATEGORY(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION);
-}
-
 static void
 cover_message(ErrorData *line, bool names, bool belongs)
 {
@@ -265,9 +252,7 @@ cover_message(ErrorData *line, bool names, bool belongs)
 		cover_words(line->message, "'\"$");
 	else if (names || (belongs && begins(line->message, "duration: ")))
 		cover_quoted(line->message, "'$");
-	else if (belongs && quotes_input(line))
-		cover_words(line->message, "'\"");
-	else if (belongs && (quotes_name(line) || is_of_other_language(line)))
+	else if (belongs)
 		cover_words(line->message, "'\"");
 }
 
@@ -297,11 +282,11 @@ cover_detail(ErrorData *line, char *detail, bool belongs)
 }
 
 static void
-cover_hint(ErrorData *line, char *hint, bool belongs)
+cover_hint(char *hint, bool belongs)
 {
 	if (names_secret(hint))
 		cover_quoted(hint, "'$");
-	else if (belongs && (quotes_input(line) || quotes_name(line)))
+	else if (belongs)
 		cover_words(hint, "'\"");
 }
 
@@ -373,7 +358,7 @@ cover_texts(ErrorData *line)
 		cover_message(line, names_secret(line->message), belongs);
 	cover_detail(line, line->detail, belongs);
 	cover_detail(line, line->detail_log, belongs);
-	cover_hint(line, line->hint, belongs);
+	cover_hint(line->hint, belongs);
 	cover_context(line, line->context, belongs);
 	if (belongs)
 		cover_sql(line->internalquery, MASK_ALL);
@@ -382,7 +367,7 @@ cover_texts(ErrorData *line)
 		cover_passwords(line, texts[i]);
 		values_cover(texts[i]);
 	}
-	if (statement != MASK_NOTHING && line->elevel >= ERROR)
+	if (statement != MASK_NOTHING)
 		statement_report();
 }
 

@@ -35,6 +35,7 @@ static struct
 	Size		len;
 	MaskJudgement judgement;
 	bool		is_masked;		/* the copy is not as the text is */
+	bool		is_reported;	/* so that others see the copy */
 }			known;
 
 static bool
@@ -105,6 +106,17 @@ judge(const char *text)
 
 /* ---- hiding it ---- */
 
+/* The text as it was covered the last time, and where that has still to be done. */
+static struct
+{
+	char	   *copy;
+	Size		size;
+	const char *text;
+	TimestampTz since;
+	uint64		nvalues;
+	bool		differs;
+}			covered;
+
 static bool
 has_room(Size size)
 {
@@ -121,6 +133,8 @@ static void
 show(const char *text, MaskJudgement judgement)
 {
 	known.is_masked = true;
+	known.is_reported = false;
+	covered.text = NULL;
 	if (has_room(known.len + 1))
 	{
 		memcpy(copy, text, known.len + 1);
@@ -148,15 +162,15 @@ statement_hide(void)
 void
 statement_hide_all(void)
 {
-	const char *text = debug_query_string;
-
-	if (text == NULL || known.judgement == MASK_ALL)
+	if (debug_query_string == NULL || statement_hide() == MASK_ALL)
 		return;
 	known.judgement = MASK_ALL;
 	if (!is_shown())
-		show(text, MASK_ALL);
+		show(debug_query_string, MASK_ALL);
 	else if (copy && words_mask(copy, known.len, MASK_ALL))
 		known.is_masked = true;
+	known.is_reported = false;
+	covered.text = NULL;
 }
 
 static TimestampTz ran_secret = 0;
@@ -184,17 +198,6 @@ statement_masked(void)
 {
 	return copy;
 }
-
-/* The text as it was covered the last time, and where that has still to be done. */
-static struct
-{
-	char	   *copy;
-	Size		size;
-	const char *text;
-	TimestampTz since;
-	uint64		nvalues;
-	bool		differs;
-}			covered;
 
 static bool
 is_covered(const char *text)
@@ -259,8 +262,10 @@ statement_length(void)
 void
 statement_report(void)
 {
-	if (MyBEEntry && MyBEEntry->st_state == STATE_RUNNING)
-		pgstat_report_activity(STATE_RUNNING, debug_query_string);
+	if (known.is_reported || MyBEEntry == NULL || MyBEEntry->st_state != STATE_RUNNING)
+		return;
+	pgstat_report_activity(STATE_RUNNING, debug_query_string);
+	known.is_reported = true;
 }
 
 /*

@@ -23,8 +23,8 @@ extern uint64 values_counted(void);
 
 /*
  * For redact's own log hook: in place, never raises.  NULL is no text.  A parallel
- * worker does not know values that have passed in the transaction that it works for: it covers all of a
- * text, and who it works for, who is told, logs it as well.
+ * worker knows no values.  Where some have passed in the transaction that it works
+ * for it covers all of a text, which is told to its leader, who logs it too.
  */
 extern void values_cover(char *text);
 

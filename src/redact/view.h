@@ -64,8 +64,8 @@ view_is_quote(char c)
 extern void view_begin(View *view, ViewWay way, int escapes, const char *text, size_t from, size_t end);
 
 /*
- * Drops the first bytes of the view, of which there are that many, and fills it up.  Then all is
- * in it to the text's end, or so much that VIEW_AHEAD bytes can be left for the next time.
+ * Drops so many of the first bytes of the view, and fills it up.  Then all is in it
+ * to the text's end, or so much that VIEW_AHEAD bytes can be left for the next time.
  */
 extern void view_read(View *view, size_t used);
 

@@ -160,13 +160,16 @@ foreach (
 	[ 'secrets.literals = allow', 'warning', 'secrets.literals = warn' ],
 	[ 'secrets.allow_drop = on', 'warning', 'secrets.allow_drop = off' ],
 	[ 'secrets.audit_on_failure = log', 'info', 'secrets.audit_on_failure = refuse' ],
-	[ 'debug_print_parse = on', 'warning', 'debug_print_parse = off' ],
-	[ 'debug_print_rewritten = on', 'warning', 'debug_print_rewritten = off' ],
-	[ 'debug_print_plan = on', 'warning', 'debug_print_plan = off' ],
+	[ 'debug_print_parse = on', 'info', 'debug_print_parse = off' ],
+	[ 'debug_print_rewritten = on', 'info', 'debug_print_rewritten = off' ],
+	[ 'debug_print_plan = on', 'info', 'debug_print_plan = off' ],
 	[ 'log_parameter_max_length_on_error = 10', 'warning', 'log_parameter_max_length_on_error = 0' ],
 	[ 'log_parameter_max_length_on_error = -1', 'warning', 'log_parameter_max_length_on_error = 0' ],
 	[ 'log_min_messages = debug1', 'warning', 'log_min_messages = warning' ],
 	[ 'log_min_messages = debug5', 'warning', 'log_min_messages = warning' ],
+	[ 'log_min_messages = log', 'info', 'log_min_messages = warning' ],
+	[ 'log_min_messages = fatal', 'info', 'log_min_messages = warning' ],
+	[ 'log_min_messages = panic', 'info', 'log_min_messages = warning' ],
 	[ 'password_encryption = md5', 'warning', 'password_encryption = scram-sha-256' ],
 	[ 'full_page_writes = off', 'warning', 'full_page_writes = on' ],
 	[ 'fsync = off', 'warning', 'fsync = on' ],
@@ -200,12 +203,13 @@ endangers('synchronous_commit with a durable audit', 'info', qr/^setting synchro
 	undo => back("secrets.audit = on\nsynchronous_commit = on\nlog_statement = none\nlog_min_duration_statement = 1000\nauto_explain.log_min_duration = 1000" . ($major >= 16 ? "\nauto_explain.log_parameter_max_length = 0" : '')));
 
 # Of roles and databases.
-endangers('a role traces', 'warning', qr/^setting debug_print_plan of role "app" is "true"/, do => 'ALTER ROLE app SET debug_print_plan = true');
-endangers('a role in a database traces', 'warning', qr/^setting debug_print_parse of role "app" in database "postgres" is "on"/, do => 'ALTER ROLE app IN DATABASE postgres SET debug_print_parse = on');
+endangers('a role traces', 'info', qr/^setting debug_print_plan of role "app" is "true"/, do => 'ALTER ROLE app SET debug_print_plan = true');
+endangers('a role in a database traces', 'info', qr/^setting debug_print_parse of role "app" in database "postgres" is "on"/, do => 'ALTER ROLE app IN DATABASE postgres SET debug_print_parse = on');
 endangers('a database, which is this one', 'warning', qr/^setting log_parameter_max_length_on_error of database "postgres" is "-1"/, do => 'ALTER DATABASE postgres SET log_parameter_max_length_on_error = -1');
 endangers('every role', 'warning', qr/^setting log_min_messages of every role is "debug2"/, do => 'ALTER ROLE ALL SET log_min_messages = debug2');
 endangers('a library for a role', 'warning', qr/^setting session_preload_libraries of role "app" is "auto_explain"/, do => 'ALTER ROLE app SET session_preload_libraries = auto_explain');
-endangers('a library that it loads itself', 'warning', qr/^setting local_preload_libraries of database "nowhere" is "some"/, do => 'CREATE DATABASE nowhere; ALTER DATABASE nowhere SET local_preload_libraries = some', undo => 'DROP DATABASE nowhere');
+endangers('a library that it loads itself', 'warning', qr/^setting local_preload_libraries of database "nowhere" is "plugin"/,
+	do => sub { value($node, 'CREATE DATABASE nowhere'); value($node, 'ALTER DATABASE nowhere SET local_preload_libraries = plugin') }, undo => 'DROP DATABASE nowhere');
 value($node, 'ALTER ROLE app SET debug_print_plan = off; ALTER ROLE app SET work_mem = \'5MB\'');
 is(show(rows($node)), '', 'other settings of a role are its own business');
 
@@ -570,8 +574,10 @@ is(value($node, 'SHOW secrets.redact_functions'), 'public.store, public."Keep"',
 endangers('one that calls one', 'warning', qr/^function public\.outer_one\(text\) stores/, do => q{CREATE FUNCTION public.outer_one(v text) RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN store(v); END'});
 value($node, q{CREATE FUNCTION public.no_argument() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN secrets.put(''a'', gen_random_uuid()::text); END'});
 value($node, q{CREATE FUNCTION public.on_insert() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM secrets.put(NEW.id::text, NEW.v); RETURN NULL; END'});
+endangers('a table with a trigger', 'warning', qr/^table public\.logins has a trigger that stores what is written there, by function public\.on_insert\(\), and is not in secrets\.redact_functions/,
+	do => 'CREATE TABLE public.logins (id int, v text); CREATE TRIGGER keep AFTER INSERT ON public.logins FOR EACH ROW EXECUTE FUNCTION public.on_insert()');
 is(show(rows($node)), '', 'what no statement gives a value to');
-value($node, 'DROP FUNCTION public.store, public."Keep", public.outer_one, public.no_argument, public.on_insert');
+value($node, 'DROP TABLE public.logins; DROP FUNCTION public.store, public."Keep", public.outer_one, public.no_argument, public.on_insert');
 value($node, $forget);
 $node->reload;
 
@@ -605,7 +611,7 @@ is(scalar @rows, 21, 'of one kind so many rows');
 like(show($rows[20]), qr/^critical \| there are 11 more like the one before/, 'and how many more there are');
 value($node, q{DO 'BEGIN FOR i IN 10..40 LOOP EXECUTE format(''DROP ROLE many_%s'', i); END LOOP; END'});
 # The worst first.
-value($node, q{GRANT pg_read_server_files TO app; ALTER ROLE app SET debug_print_plan = on; ALTER ROLE dumper BYPASSRLS; CREATE PUBLICATION everything FOR ALL TABLES});
+value($node, q{GRANT pg_read_server_files TO app; ALTER ROLE app SET log_parameter_max_length_on_error = 1; ALTER ROLE dumper BYPASSRLS; CREATE PUBLICATION everything FOR ALL TABLES});
 is(join(' ', map { $_->[0] } rows($node)), 'critical warning warning info', 'the worst comes first');
 value($node, q{REVOKE pg_read_server_files FROM app; ALTER ROLE app RESET ALL; ALTER ROLE dumper NOBYPASSRLS; DROP PUBLICATION everything});
 is(show(rows($node)), '', 'all mended');
@@ -660,7 +666,7 @@ $node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
 like(show(rows($standby)), qr/^critical \| role "app" is in pg_execute_server_program[^\n]*$/, 'a standby sees the primary\'s roles');
 configure($standby, q{debug_print_plan = on}, 'reload');
 wait_for(sub { value($standby, 'SHOW debug_print_plan') eq 'on' }, 'reload');
-like(show(rows($standby)), qr/\nwarning \| setting debug_print_plan is "on"/, 'and its own settings');
+like(show(rows($standby)), qr/\ninfo \| setting debug_print_plan is "on"/, 'and its own settings');
 $standby->stop;
 value($node, 'REVOKE pg_execute_server_program FROM app');
 

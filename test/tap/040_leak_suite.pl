@@ -7,7 +7,6 @@ use strict;
 use warnings FATAL => 'all';
 
 use Encode qw(decode_utf8 encode);
-use File::Path qw(make_path rmtree);
 use FindBin;
 use lib "$FindBin::RealBin/lib";
 use IPC::Run ();
@@ -18,7 +17,6 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use SecretsTest;
 use Test::More;
-use Time::HiRes ();
 
 # ---- what is excepted, and why ----
 
@@ -48,7 +46,7 @@ my @excepted = (
 		why => 'PostgreSQL keeps it in clear, for who may read everything' },
 	{ door => 'stored: in a subscription', places => [ 'global', 'pg_wal', 'pg_basebackup', @copies, 'catalogs and views' ], always => 1,
 		why => 'PostgreSQL keeps it in clear, for superusers' },
-	{ door => 'stored: in a job of pg_cron', places => [ @tables, @copies, 'decoding', 'cron.job', 'cron.job_run_details' ], always => 1,
+	{ door => 'stored: in a job of pg_cron', places => [ @tables, @copies, 'decoding', 'cron.job', 'cron.job_run_details' ], always => 1, module => 'pg_cron',
 		why => 'it is in the tables of pg_cron' },
 	{ door => qr/^unknown: a (literal|setting)$/, places => [ @logs, 'pg_stat_activity, after' ], always => 1,
 		why => 'nothing says that it is a secret' },
@@ -58,7 +56,7 @@ my @excepted = (
 		why => 'nothing says that it is a secret' },
 	{ door => 'unknown: sent to another server', places => \@logs, always => 1,
 		why => 'nothing says so there' },
-	{ door => 'bind: COPY that passes over what is no date', places => ['notices'], always => 1,
+	{ door => 'bind: COPY that passes over what is no date', places => ['notices'], always => 1, server => 17,
 		why => 'the client is told what it sent' },
 	{ door => 'unknown: sent to another server', places => [qr/^pg_stat_activity/],
 		why => 'as long as that session is there' },
@@ -81,7 +79,7 @@ max_wal_senders = 10
 restart_after_crash = on
 deadlock_timeout = 50ms
 secrets.max_value_size = 20000
-secrets.redact_functions = 'app.keep_static, app.keep_using, app.keep_quoted, app.keep_sql, app.keep_atomic, app.keep_call, app.keep_commit, app.shout, app.boom, app.boom_sql, app.moving, far_inbox'
+secrets.redact_functions = 'app.keep_static, app.keep_using, app.keep_quoted, app.keep_sql, app.keep_atomic, app.keep_call, app.keep_commit, app.tells, app.shout, app.boom, app.boom_sql, app.moving, far_inbox'
 logging_collector = on
 log_rotation_size = 0
 log_rotation_age = 0
@@ -145,19 +143,26 @@ cron.log_statement = on
 END
 );
 
+# Of some servers' only, and where somebody has installed a module.
+sub is_here
+{
+	my ($node, $what) = @_;
+	return (!$what->{server} || $node->pg_version >= $what->{server}) && (!$what->{module} || $has{ $what->{module} });
+}
+
 sub new_server
 {
 	my ($name, @libraries) = @_;
-	my $hunt = new_hunt($name, excepted => \@excepted, conf => $everything);
+	my $hunt = new_hunt($name, conf => $everything);
 	my $node = $hunt->{node};
 	my $destinations = 'stderr,csvlog' . ($node->pg_version >= 15 ? ',jsonlog' : '');
 
+	$hunt->{excepted} = [ grep { is_here($node, $_) } @excepted ];
 	$hunt->{shim} = syslog_shim($node);
 	$destinations .= ',syslog' if $hunt->{shim};
 	configure($node, "shared_preload_libraries = '" . join(',', @libraries) . "'\nlog_directory = '$hunt->{logs}'\nlog_destination = '$destinations'\n");
 	configure($node, $of_module{$_}) foreach grep { $of_module{$_} } @libraries;
 	configure($node, 'auto_explain.log_parameter_max_length = -1') if $has{auto_explain} && $node->pg_version >= 16;
-	configure($node, 'debug_print_raw_parse = on') if $node->pg_version >= 19;
 	$hunt->add_place('log: stderr', $node->logfile);
 	$hunt->add_place('log: syslog', $node->basedir . '/syslog') if $hunt->{shim};
 	foreach my $directory (qw(base base/pgsql_tmp global pg_wal pg_stat pg_stat_tmp pg_notify pg_replslot pg_logical pg_twophase))
@@ -200,6 +205,8 @@ sub start
 {
 	local $ENV{LD_PRELOAD} = $hunt->{shim} if $hunt->{shim};
 	local $ENV{SYSLOG_FILE} = $node->basedir . '/syslog';
+	# That of a locale C.UTF-8 is as good as any.
+	local $ENV{LANGUAGE} = $hunt->{language} || '';
 
 	$node->start;
 	return reconnect();
@@ -220,7 +227,7 @@ push @quiet, 'log_statement = none', 'log_min_messages = warning', 'log_min_erro
 
 sub be_quiet
 {
-	my @more = ($node->pg_version >= 19 ? 'debug_print_raw_parse = off' : (), $has{auto_explain} ? 'auto_explain.log_min_duration = -1' : (), $has{pgaudit} ? q{pgaudit.log = 'none'} : ());
+	my @more = ($has{auto_explain} ? 'auto_explain.log_min_duration = -1' : (), $has{pgaudit} ? q{pgaudit.log = 'none'} : ());
 
 	foreach my $role (qw(helper watcher))
 	{
@@ -272,6 +279,7 @@ CREATE FUNCTION app.keep_quoted(n text, v text) RETURNS bigint LANGUAGE plpgsql 
 CREATE FUNCTION app.keep_sql(n text, v text) RETURNS bigint LANGUAGE sql AS $$ SELECT secrets.put(n, v) $$;
 CREATE FUNCTION app.keep_atomic(n text, v text) RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT secrets.put(n, v); END;
 CREATE FUNCTION app.unlisted(n text, v text) RETURNS bigint LANGUAGE plpgsql AS $$ DECLARE r bigint; BEGIN EXECUTE format('SELECT secrets.put(%L, %L)', n, v) INTO r; RETURN r; END $$;
+CREATE FUNCTION app.tells(n text, v text) RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'about to store %', v; RETURN secrets.put(n, v); END $$;
 CREATE PROCEDURE app.keep_call(n text, v text) LANGUAGE plpgsql AS $$ BEGIN PERFORM secrets.put(n, v); END $$;
 CREATE PROCEDURE app.keep_commit(n text, v text) LANGUAGE plpgsql AS $$ BEGIN PERFORM secrets.put(n, v); COMMIT; PERFORM 1; END $$;
 CREATE FUNCTION app.shout(n text, v text) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -524,7 +532,7 @@ foreach my $hold ('WITHOUT', 'WITH')
 		return $answer;
 	};
 }
-bind_door "a wrapper, $_", "SELECT app.$_(\$1, \$2)" foreach qw(keep_static keep_using keep_quoted keep_sql keep_atomic shout);
+bind_door "a wrapper, $_", "SELECT app.$_(\$1, \$2)" foreach qw(keep_static keep_using keep_quoted keep_sql keep_atomic shout tells);
 bind_door 'CALL', 'CALL app.keep_call($1, $2)';
 bind_door 'CALL that commits', 'CALL app.keep_commit($1, $2)';
 bind_door 'a trigger that moves it into the store', 'INSERT INTO app.moving VALUES ($1, $2)';
@@ -922,7 +930,9 @@ door 'literal: DO, EXECUTE of a text', sub { return ask('DO $do$ BEGIN EXECUTE '
 literal 'DO, quotes in quotes', 'DO $do$ BEGIN PERFORM secrets.put({n}, $q${raw}$q$); END $do$';
 door 'literal: DO of 200 kB', sub { return ask('DO $do$ BEGIN ' . 'PERFORM 1; ' x 10 . '/*' . 'x' x 200000 . '*/ PERFORM secrets.put({n}, {v}); END $do$') };
 literal 'DO that catches what fails', q{DO $do$ BEGIN BEGIN PERFORM secrets.put({n}, {v}), 1 / 0; EXCEPTION WHEN division_by_zero THEN RAISE LOG 'caught %', SQLERRM; PERFORM secrets.put({n}, {v}); END; END $do$};
-literal "a wrapper, $_", "SELECT app.$_({n}, {v})" foreach qw(keep_static keep_using keep_quoted keep_sql keep_atomic shout);
+literal 'DO that tells what it does', q{DO $do$ DECLARE sql text := format('SELECT secrets.put(%L, %L), 1 / 0', {n}, {v}); context text;
+	BEGIN RAISE LOG 'now %', sql; EXECUTE sql; EXCEPTION WHEN division_by_zero THEN GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT; RAISE LOG 'at %', context; END $do$}, stored => 0;
+literal "a wrapper, $_", "SELECT app.$_({n}, {v})" foreach qw(keep_static keep_using keep_quoted keep_sql keep_atomic shout tells);
 literal 'CALL', 'CALL app.keep_call({n}, {v})';
 literal 'CALL that commits', 'CALL app.keep_commit({n}, {v})';
 literal 'a trigger that moves it into the store', 'INSERT INTO app.moving VALUES ({n}, {v})';
@@ -1013,7 +1023,7 @@ door 'literal: seen before it is understood', state => '57014', stored => 0, mai
 	$holder->value('BEGIN');
 	$holder->value('LOCK TABLE app.locked');
 	$other->send(fill('SELECT secrets.put({n}, {v}) FROM app.locked'));
-	wait_for(sub { logged() =~ /process $other->{pid} still waiting/ }, 'the line that it waits');
+	wait_for(sub { logged() =~ /\[$other->{pid}\].* ProcSleep, /s }, 'the line that it waits');
 	my $answer = seen_waiting($other, 'relation');
 	see($other);
 	$holder->close;
@@ -1075,6 +1085,7 @@ failing 'many statements, another fails', '22012', 'SELECT secrets.put({n}, {v})
 failing 'too large', '54000', "SELECT secrets.put({n}, repeat({v}, 1) || '" . 'x' x 20000 . "{t}')";
 failing 'EXECUTE of nothing', '26000', 'EXECUTE p_nothing({n}, {v})';
 failing 'inside DO', '42601', 'DO $do$ BEGIN PERFORM secrets.put({n}, {v}; END $do$';
+failing 'COPY from a program that fails', '38000', q{COPY secrets.inbox (name, value) FROM PROGRAM 'printf "%s\t%s\n" {s} {h}-{t}; exit 1'};
 failing 'inside EXECUTE', '22012', q{DO $do$ BEGIN EXECUTE 'SELECT 1 / 0, secrets.put($1, ''{h}-{t}'')' USING {n}; END $do$};
 failing 'inbox, bad name', '22023', q{INSERT INTO secrets.inbox (name, value) VALUES ('no name!', {v})};
 failing 'inbox, no such column', '42703', 'INSERT INTO secrets.inbox (name, valu) VALUES ({n}, {v})';
@@ -1102,12 +1113,13 @@ door 'literal: fails: serialization', state => '40001', stored => 0, sub { retur
 door 'literal: longer than what is shown of it', sub { return ask("SELECT '" . 'x' x 980 . "' AS before, secrets.put({n}, {v} || ' {h} {t} {h} {t} {h} {t}'), '" . 'x' x 3000 . "' AS after") };
 door 'literal: a statement of 2 MB', stored => 0, state => '54000', sub {
 	must("SET $_ = off") foreach qw(debug_print_parse debug_print_rewritten debug_print_plan);
-	must('SET debug_print_raw_parse = off') if $node->pg_version >= 19;
 	my $answer = ask("SELECT secrets.put({n}, {v} || '" . "{h} {t}\n" x 80000 . "')");
 	must("RESET $_") foreach qw(debug_print_parse debug_print_rewritten debug_print_plan);
-	must('RESET debug_print_raw_parse') if $node->pg_version >= 19;
 	return $answer;
 };
+
+door 'literal: fails: over dblink', main => 1, state => '42883', stored => 0, sub { return ask('SELECT * FROM dblink(' . quote($node->connstr('postgres')) . ', ' . quote(fill('SELECT secrets.putt({n}, {v})')) . ') t(v bigint)') };
+door 'bind: fails: over postgres_fdw', main => 1, state => '54000', stored => 0, sub { return bound('INSERT INTO app.far_inbox VALUES ($1, $2)', values => [ $door->{secret}, $door->{value} x 800 ]) };
 
 # ---- passwords of roles and connections ----
 
@@ -1135,6 +1147,14 @@ sub short_of_memory
 	return;
 }
 
+door 'literal: the client goes meanwhile', main => 1, stored => 0, sub {
+	my $other = connect_to($node);
+
+	$other->send(fill(q{SELECT secrets.put({n}, {v}), repeat('x', 30000000)}));
+	$other->close;
+	wait_for(sub { logged() =~ /\[$other->{pid}\].* internal_flush\w*, /s }, 'the line that it is gone');
+	return '';
+};
 door 'literal: where memory runs out', main => 1, state => '53200', stored => 0, sub {
 	my $other = connect_to($node);
 
@@ -1163,7 +1183,7 @@ door 'literal: memory told of in the log', main => 1, stored => 0, sub {
 	$other->value(fill('PREPARE p_told AS SELECT secrets.put({n}, {v})'));
 	$other->bound(fill('SELECT secrets.put({n}, {v})'), [], name => 'told');
 	helper("SELECT pg_log_backend_memory_contexts($other->{pid})");
-	wait_for(sub { logged() =~ /logging memory contexts of PID $other->{pid}\b.*Grand total/s }, 'the lines about memory');
+	wait_for(sub { logged() =~ /\[$other->{pid}\].*ProcessLogMemoryContextInterrupt.*Grand total/s }, 'the lines about memory');
 	see($other);
 	return '';
 };
@@ -1293,10 +1313,7 @@ sub may_try
 {
 	my ($way) = @_;
 
-	return 0 if $hunt->{small} && ($way->{main} || $way->{silent});
-	return 0 if $way->{module} && !$has{ $way->{module} };
-	return 0 if $way->{server} && $node->pg_version < $way->{server};
-	return 1;
+	return is_here($node, $way) && !($hunt->{small} && ($way->{main} || $way->{silent}));
 }
 
 sub try_doors
@@ -1444,7 +1461,7 @@ sub kill_one
 	$sends->($other);
 	wait_for(sub { helper("SELECT count(*) FROM pg_stat_activity WHERE pid = $other->{pid} AND wait_event = 'PgSleep'") }, 'a statement that waits');
 	kill 'KILL', $other->{pid};
-	wait_for(sub { logged() =~ /PID $other->{pid}\) was terminated by signal 9/ }, 'the line that it is gone');
+	wait_for(sub { $hunt->{helper}->ask('SELECT 1')->{state} ne '' }, 'the end of all sessions');
 	wait_for(sub { eval { reconnect(); 1 } }, 'the server');
 	is($other->answer->{state}, '08006', "$hunt->{name}: $name: done");
 	return;
@@ -1507,6 +1524,8 @@ my @hunts = (
 configure($hunts[0]{node}, "log_statement = all\nlog_min_messages = debug5\nlog_min_error_statement = debug5\ntrack_activity_query_size = 65536\nsecrets.literals = warn\n");
 configure($hunts[0]{node}, "cron.use_background_workers = on\n") if $has{pg_cron};
 configure($hunts[1]{node}, "log_statement = ddl\ndebug_pretty_print = off\nlog_parameter_max_length = 20\nlog_parameter_max_length_on_error = 20\n");
+configure($hunts[1]{node}, "lc_messages = 'C.UTF-8'\n");
+$hunts[1]{language} = 'de';
 configure($hunts[1]{node}, "cron.host = '${\ $hunts[1]{node}->host}'\n") if $has{pg_cron};
 configure($hunts[1]{node}, "auto_explain.log_format = json\n") if $has{auto_explain};
 
@@ -1524,6 +1543,7 @@ foreach my $one (@hunts)
 	turn_to($one);
 	try_doors();
 }
+like($client->ask('SELECT 1 / 0')->{err}, qr/durch Null/, 'after: speaks another language, which quotes with other quotes');
 try_rejected();
 
 # ---- without it ----

@@ -562,7 +562,6 @@ redact('off');
 my $open = new_canary();
 $session->value("SELECT secrets.put('r/off', '$open')");
 is(scalar keys %{ logged(parts_of($open)) }, 2, 'off: it is logged, in a session that began before');
-like(shown(connection()), qr/^$/, 'a session that has said nothing');
 my $prepared = new_canary();
 $session->value("PREPARE when_off AS SELECT secrets.put('r/prepared', '$prepared' || 'x')");
 $session->prepare('by_message', "SELECT secrets.put('r/prepared', '$prepared' || 'x')");
@@ -595,6 +594,143 @@ is_deeply(\@wrong, [], 'on and off, over and over');
 $watcher->value('ALTER SYSTEM RESET ALL');
 redact('on');
 nowhere_logged('where it is on', @kept);
+
+# ---- long texts ----
+
+# Another server: what is logged here is not searched line by line.
+my $long = new_node('long', conf => <<'END');
+log_min_error_statement = panic
+log_error_verbosity = terse
+max_locks_per_transaction = 64
+autovacuum = off
+END
+
+sub long_session { return connect_to($long, @_); }
+
+# Seconds on a processor that the server takes for it, and what it answers.
+sub work
+{
+	my ($client, @messages) = @_;
+	my $before = cpu_of($client->{pid});
+	my %states;
+
+	foreach my $message (@messages)
+	{
+		$client->write($message);
+		$states{ $client->answer->{state} }++;
+	}
+	return (cpu_of($client->{pid}) - $before, join ' ', sort keys %states);
+}
+
+sub query { my ($text) = @_; return LeakTest::Client::message('Q', "$text\0"); }
+sub parse { my ($text) = @_; return LeakTest::Client::parse($text) . LeakTest::Client::sync(); }
+
+sub redact_long
+{
+	my ($value) = @_;
+
+	configure($long, "secrets.redact_logs = $value", 'reload');
+	return wait_for(sub { value($long, 'SHOW secrets.redact_logs') eq $value }, "redact_logs = $value");
+}
+
+# Not worse than ten times the work for ten times the text; what grows with the square of it takes a hundred times.
+sub grows_with_length
+{
+	my ($name, $make) = @_;
+	my $client = long_session();
+	my @seconds;
+
+	$client->value(q{SELECT secrets.put('long', 'a value that has passed')});
+	foreach my $n (1, 10)
+	{
+		my $text = $make->($n);
+		my ($seconds, $state) = work($client, query($text), query("$text secrets.put('long', 'v')"), parse("$text secrets.put("));
+		return fail("$name: the session is lost") if $client->is_lost;
+		push @seconds, $seconds;
+	}
+	$client->close;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return cmp_ok($seconds[1], '<', 30 * $seconds[0] + 0.3, sprintf '%s: %.3f s, %.3f s for ten times as much', $name, @seconds);
+}
+
+# So many bytes of it, or a few more.
+sub bytes { my ($what) = @_; my $length = length $what; return sub { my ($n) = @_; return $what x ($n * 300_000 / $length); }; }
+sub after { my ($begin, $what) = @_; my $more = bytes($what); return sub { return $begin . $more->(@_); }; }
+
+my %texts = (
+	'a literal' => after(q{SELECT '}, 'x'), 'an identifier' => after('SELECT "', 'x'), 'dollars' => after('SELECT $$', 'x'), 'a comment' => after('SELECT /*', 'x'),
+	'parentheses' => after('SELECT ', '('), 'quotes' => after('SELECT ', q{'}), 'quotes, and one more' => after(q{SELECT '}, q{''}), 'double quotes' => after('SELECT ', '"'),
+	'comments within comments' => after('SELECT ', '/* '), 'comments' => after('SELECT ', '/* x */'), 'lines of comment' => bytes("--\n"), 'a line' => bytes('--'),
+	'dollars alone' => after('SELECT ', '$'), 'tags of dollars' => sub { join '', 'SELECT ', map { "\$t$_\$ " } 1 .. $_[0] * 40_000 },
+	'names with dollars' => bytes('a$'), 'backslashes' => after(q{SELECT E'}, '\\'), 'quotes with backslashes' => after(q{SELECT '}, q{\\'}), 'digits' => bytes('1'), 'digits and lines' => bytes('1_'),
+	'PASSWORD' => after('ALTER ROLE x ', q{password ' }), 'PASSWORD, doubled' => after(q{SELECT '}, q{password '' x }), 'PASSWORD and comments' => after(q{SELECT '}, 'password /* '),
+	'the schema' => after('SELECT ', 'secrets . '), 'U&' => after('SELECT ', 'U&"'), 'U&, doubled' => after('SELECT U&"', '\\0061""'), 'UESCAPE' => after('SELECT ', q{U&"a" UESCAPE }),
+	'EXECUTE' => bytes('EXECUTE x; '), 'EXECUTE(' => bytes('EXECUTE x('), 'EXPLAIN' => bytes('EXPLAIN ('), 'characters' => after('SELECT ', "\xc3\xa9"),
+	'addresses' => after('SELECT ', q{'postgres://a:}), 'addresses, doubled' => after(q{SELECT '}, q{postgres://a:''}), 'calls' => after('SELECT ', q{secrets.put('a',}),
+	'calls with casts' => after('SELECT ', q{secrets.put('a'::a(a(a(a(}), 'names for literals' => after('SELECT secrets.put(', '"a",'), 'languages' => after('DO ', 'LANGUAGE a AS $$ $$ '),
+	'base64' => after('SELECT ', 'QUJD'), 'percents' => after('SELECT ', '%41'), 'numbers' => after('SELECT ', '65 '), 'blanks' => after('SELECT ', ' '));
+
+foreach my $name (sort keys %texts) { grows_with_length($name, $texts{$name}); }
+
+# Ten thousand deep (the server's own work grows with the square of that), and what is refused as it comes in.
+my $patient = long_session();
+is($patient->ask(q{SELECT secrets.put('long', 'v') } . '/*' x 10_000 . '*/' x 10_000)->{state}, '', 'comments, ten thousand deep');
+is($patient->ask(q{SELECT secrets.put('long', 'v') } . '/*' x 10_000 . '*/' x 9_999)->{state}, '42601', 'one of which is open');
+is($patient->ask("SELECT secrets.put('long', 'v\0v')")->{state}, '08P01', 'a zero byte');
+is($patient->ask("SELECT secrets.put('long', 'v\xff\xfev')")->{state}, '22021', 'what is not UTF-8');
+is($patient->bound(q{SELECT secrets.put('long', $1)}, ["v\0v"])->{state}, '22021', 'a zero byte, bound');
+is($patient->ask(q{SELECT secrets.put('long', U&'\\D83D')})->{state}, '42601', 'half a character');
+
+# Very many statements in one: on and off.
+sub compares
+{
+	my ($name, $n, $text) = @_;
+	my %seconds;
+
+	foreach my $value ('off', 'on')
+	{
+		redact_long($value);
+		my $client = long_session();
+		my ($seconds, $state) = work($client, query($text));
+		is($state, '', "$name, $value");
+		$seconds{$value} = $seconds;
+		$client->close;
+	}
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return cmp_ok($seconds{on}, '<', 3 * $seconds{off} + 0.5, sprintf '%s: %.3f s, %.3f s without', $name, @seconds{ 'on', 'off' });
+}
+
+my $padding = ' ' x 90;
+value($long, 'CREATE FUNCTION many(n int, what text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE repeat(what, n); END $$');
+compares('100,000 statements', 1, "SELECT 1;$padding" x 100_000);
+compares('100,000 statements beside one of ours', 1, q{SELECT secrets.put('long', 'v');} . "SELECT 1;$padding" x 100_000);
+compares('20,000 settings beside one of ours', 1, q{SELECT secrets.put('long', 'v');} . "SET m.x = 1;$padding" x 20_000);
+compares('10,000 statements of ours', 1, q{SELECT secrets.put('long', 'v') WHERE false;} x 10_000);
+compares('2,000 statements of ours, in a function', 1, q{SELECT many(2000, 'SELECT secrets.put(''long'', ''v'') WHERE false;')});
+compares('2,000 statements of ours, in a body', 1, 'CREATE FUNCTION body() RETURNS void LANGUAGE sql AS $$ ' . q{SELECT secrets.put('long', 'v') WHERE false;} x 2000 . '$$; SELECT body(); DROP FUNCTION body()');
+
+# 100 MB, in the log, too: whatever else there is, a value in the middle of it is not.
+sub big { my ($begin, $what, $end) = @_; return $begin . $what x (50_000_000 / length $what) . $end; }
+
+my $whole = new_canary();
+foreach my $case (
+	[ '', 'a literal', sub { big(q{SELECT length('}, 'x', $_[0]) . big('', 'x', q{')}) } ],
+	[ '54000', 'one of ours', sub { big(q{SELECT secrets.put('long', '}, 'x', $_[0]) . big('', 'x', q{')}) } ],
+	[ '42601', 'parentheses', sub { big(qq{SELECT secrets.put('long', '$_[0]', }, '(', '') . big('', ')', '') } ],
+	[ '42601', 'quotes', sub { big(q{SELECT secrets.put('long', '}, q{''}, $_[0]) . big('', q{''}, '') } ],
+	[ '42601', 'comments', sub { big(qq{SELECT secrets.put('long', '$_[0]') }, '/* * /', '') . big('', '*/ ', '') } ])
+{
+	my ($state, $name, $make) = @$case;
+	my $logged = $state eq '' ? 'none' : 'all';
+
+	$patient->value("SET log_statement = '$logged'");
+	$patient->write(query($make->($whole)));
+	is($patient->answer->{state}, $state, "100 MB: $name");
+	$patient->value(q{SET log_statement = 'none'});
+}
+is_deeply(found_in([ $long->logfile ], parts_of($whole)), {}, 'and nothing of it is in the log');
+is($patient->value('SELECT 1'), 1, 'the session goes on');
+$patient->close;
 
 # ---- a crash ----
 

@@ -149,13 +149,12 @@ sub connect_to
 
 # ---- a server, and all that is tried there ----
 
-# Options: those of new_node(), and what is excepted, as the verdict takes it.
+# Options: those of new_node().
 sub new_hunt
 {
 	my ($name, %options) = @_;
 	my $self = bless {
-		name => $name, excepted => $options{excepted} || [],
-		doors => [], of => {}, hits => {}, roots => [], kept => {}, moments => {} }, 'LeakTest::Hunt';
+		name => $name, excepted => [], doors => [], of => {}, hits => {}, roots => [], kept => {}, moments => {} }, 'LeakTest::Hunt';
 
 	$self->{node} = new_node($name, %options, start => 0, extension => 0);
 	$self->{logs} = $self->{node}->basedir . '/logs';
