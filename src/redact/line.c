@@ -303,14 +303,18 @@ cover_context(ErrorData *line, char *context, bool belongs)
 		cover_quoted(context, "'$");
 }
 
-/* PASSWORD '...', wherever it stands.  A context may have it within quotes of its own. */
+/* PASSWORD '...', wherever it stands.  A context and an audit's line may have it within quotes of their own. */
 static void
 cover_passwords(const ErrorData *line, char *text)
 {
-	if (text == NULL || words_judge(text, strlen(text)) != MASK_PASSWORDS)
+	bool		is_audit = text == line->message && begins(text, "AUDIT: ");
+
+	if (text == NULL || (words_judge(text, strlen(text)) != MASK_PASSWORDS && !(is_audit && statement_hide() == MASK_PASSWORDS)))
 		return;
 	if (text == line->context)
 		cover_quoted(text, "'$");
+	else if (is_audit)
+		cover_audited(text);
 	else
 		cover_sql(text, MASK_PASSWORDS);
 }
