@@ -231,6 +231,13 @@ quotes_data(const ErrorData *line)
 		|| category == ERRCODE_TO_CATEGORY(ERRCODE_WITH_CHECK_OPTION_VIOLATION);
 }
 
+/* libpq tells what it cannot read in a connection string. */
+static bool
+quotes_connection(const ErrorData *line)
+{
+	return ERRCODE_TO_CATEGORY(line->sqlerrcode) == ERRCODE_TO_CATEGORY(ERRCODE_CONNECTION_EXCEPTION);
+}
+
 static bool
 quotes_input(const ErrorData *line)
 {
@@ -265,6 +272,8 @@ cover_detail(ErrorData *line, char *detail, bool belongs)
 	if (detail == NULL)
 		return;
 	if (belongs && quotes_data(line))
+		withhold(detail);
+	else if (statement_hide() != MASK_NOTHING && quotes_connection(line))
 		withhold(detail);
 	else if (is_tree && (belongs || statement_hide() != MASK_NOTHING || may_show_value(detail)))
 		withhold(detail);

@@ -114,7 +114,8 @@ static void
 open_parenthesis(Walk *walk, char sign)
 {
 	bool		is_call = sign == '(' && is_call_of_ours(walk);
-	bool		is_protected = is_call || walk->has_values || has_bit(walk, walk->protected) || is_one_of(walk, &walk->back[0], false);
+	bool		is_protected = is_call || walk->has_values || has_bit(walk, walk->protected)
+		|| is_one_of(walk, &walk->back[0], false);
 	uint64_t	bit;
 
 	if (++walk->depth >= MOST_DEPTH)
@@ -179,25 +180,44 @@ next_significant(const Walk *walk, size_t at)
 	return token;
 }
 
+/* Of plain letters, so that nothing about it can be in doubt. */
+static bool
+is_plain_name(const Token *token, const char *text)
+{
+	if (token->kind != TOKEN_NAME)
+		return false;
+	for (size_t at = token->from; at < token->to; at++)
+		if (text[at] == '$' || (unsigned char) text[at] > 127)
+			return false;
+	return true;
+}
+
+/* Numbers may have been masked. */
+static bool
+is_of_type(const Token *token, const char *text)
+{
+	if (token->kind == TOKEN_SIGN)
+		return text[token->from] != '\0' && strchr(".,()[]*?", text[token->from]);
+	return token->kind == TOKEN_NUMBER || is_plain_name(token, text);
+}
+
 /* Only what types are written with, up to the end of the argument. */
 static bool
 is_cast_to_type(const Walk *walk, size_t at)
 {
+	const char *text = walk->cover->text;
 	int			depth = 0;
 
 	for (int i = 0; i < MOST_TYPE_TOKENS; i++)
 	{
 		Token		token = next_significant(walk, at);
-		char		sign = token.kind == TOKEN_SIGN ? walk->cover->text[token.from] : '\0';
+		char		sign = token.kind == TOKEN_SIGN ? text[token.from] : '\0';
 
 		if (depth == 0 && (sign == ',' || sign == ')'))
 			return i > 0;
-		if (sign == '(')
-			depth++;
-		else if (sign == ')')
-			depth--;
-		else if (!is_any_name(&token) && token.kind != TOKEN_NUMBER && sign != '.' && sign != '[' && sign != ']' && sign != ',' && sign != '*' && sign != '?')
+		if (!is_of_type(&token, text))
 			return false;
+		depth += (sign == '(') - (sign == ')');
 		at = token.to;
 	}
 	return false;

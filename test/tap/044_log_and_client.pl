@@ -87,4 +87,24 @@ foreach my $level (qw(debug1 panic))
 	is($client->ask("SELECT secrets.put('a' 'never to be logged')")->{err}, $syntax->{err}, "log_min_messages = $level: the same");
 }
 
+# ---- what is known of one statement is not taken for what is known of another ----
+
+# A plan that is kept is run without being looked at again; in it something is executed that
+# makes the statement one to be hidden, after one of quite another length.
+my $quiet = open_client($node);
+$quiet->value('SET log_statement = none');
+$quiet->value('SET log_min_messages = panic');
+$quiet->value(q{PREPARE stored(text) AS SELECT secrets.put('kept', $1)});
+$quiet->value(q{CREATE FUNCTION store() RETURNS text LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'EXECUTE stored(''x'')'; RETURN current_query(); END $$});
+$quiet->prepare('kept', 'SELECT store()');
+is($quiet->run('kept')->{out}, 'SELECT store()', 'a plan that is kept') foreach 1 .. 6;
+foreach my $length (20_000_000, 100)
+{
+	is($quiet->value("SELECT length('" . 'x' x $length . "')"), $length, "a statement of $length bytes");
+	is($quiet->run('kept')->{out}, 'SELECT store()', 'and the plan again');
+	is($quiet->value("SELECT length('" . 'x' x $length . "') + coalesce(secrets.put('long', 'value of it'), 0) > 0"), 't', 'and one that is hidden itself');
+	is($quiet->run('kept')->{out}, 'SELECT store()', 'and the plan');
+}
+is(value($node, 'SELECT 1'), 1, 'the server is there');
+
 done_testing();

@@ -1,7 +1,9 @@
 /*
  * mask_test.c: which statements bring a secret in, and what is left of them.
  */
+#include "redact/form.h"
 #include "redact/mask.h"
+#include "store/name.h"
 
 #include "check.h"
 
@@ -424,6 +426,23 @@ long_names_are_masked(void)
 		strcpy(text + 13 + len, "')");
 		(void) masked_as(text, strlen(text), MASK_ALL);
 		CHECK(room[13] == (len <= 512 ? 'a' : '*') && room[12 + len] == room[13], "%zu: %s", len, room);
+	}
+}
+
+/* Two rooms that may not know of each other say the same. */
+static void
+forms_of_names(void)
+{
+	static const char bytes[] = "ab/./.A9_@+=-/. \\'\xc3$*";
+
+	for (int i = 0; i < 200000; i++)
+	{
+		char		name[8];
+		size_t		len = pick(sizeof(name) + 1);
+
+		for (size_t at = 0; at < len; at++)
+			name[at] = bytes[pick(i % 2 ? 15 : sizeof(bytes))];
+		CHECK(form_is_name(name, len) == name_is_valid(name, len), "%.*s", (int) len, name);
 	}
 }
 
@@ -898,6 +917,7 @@ main(void)
 	RUN(names_in_the_open);
 	RUN(other_names_are_masked);
 	RUN(long_names_are_masked);
+	RUN(forms_of_names);
 	RUN(deep_parentheses);
 	RUN(values_in_double_quotes);
 	RUN(bodies);

@@ -866,18 +866,28 @@ door 'literal: while it runs, in Parse', state => '57014', stored => 0, sub {
 	see($other);
 	return $answer;
 };
-door 'literal: seen before it is understood', state => '57014', stored => 0, main => 1, sub {
-	my ($other, $holder) = (connect_to($node), connect_to($node));
+# It cannot be understood as long as somebody holds the table; and once a line of it is logged, it is masked.
+sub not_understood
+{
+	my ($name, $user, $until) = @_;
 
-	$holder->value('BEGIN');
-	$holder->value('LOCK TABLE app.locked');
-	$other->send(fill('SELECT secrets.put({n}, {v}) FROM app.locked'));
-	wait_for(sub { logged() =~ /\[$other->{pid}\].* ProcSleep, /s }, 'the line that it waits');
-	my $answer = seen_waiting($other, 'relation');
-	see($other);
-	$holder->close;
-	return $answer;
-};
+	return door "literal: $name", state => '57014', stored => 0, main => 1, sub {
+		my ($other, $holder) = (connect_to($node, user => $user), connect_to($node));
+
+		$holder->value('BEGIN');
+		$holder->value('LOCK TABLE app.locked');
+		$other->value('SET log_lock_waits = off') if !$until;
+		$other->send(fill('SELECT secrets.put({n}, {v}) FROM app.locked'));
+		wait_for(sub { logged() =~ /\[$other->{pid}\].* $until, /s }, 'the line that it waits') if $until;
+		my $answer = seen_waiting($other, 'relation');
+		see($other);
+		$holder->close;
+		return $answer;
+	};
+}
+
+not_understood('not understood yet, and logged', 'postgres', 'ProcSleep');
+not_understood('not understood yet', 'helper', '');
 door 'literal: in a parallel worker', state => '22012', stored => 0, main => 1, sub {
 	must('SET ' . ($node->pg_version >= 16 ? 'debug_parallel_query' : 'force_parallel_mode') . ' = on');
 	my $answer = ask('SELECT secrets.put({n}, {v}); SELECT count(*) FROM app.some WHERE 1 / (i - i) > 0');
