@@ -12,6 +12,9 @@
 #include "redact/values.h"
 #include "redact/words.h"
 
+#define MOST_LITERALS		64
+#define SHORTEST_LITERAL	8	/* what is shorter is many an innocent word */
+
 static bool
 is_text(Oid type)
 {
@@ -68,4 +71,26 @@ given_remember_params(const char *text, ParamListInfo params)
 	for (int i = 0; i < params->numParams; i++)
 		if (i >= 64 || !(known.names & ~known.values & UINT64CONST(1) << i))
 			remember(&params->params[i]);
+}
+
+/* Only the log has them covered, and not for long: so it does no harm that names of roles are among them. */
+void
+given_remember_literals(const char *text, const char *masked)
+{
+	int			n = 0;
+
+	for (Size at = 0; text[at] && n < MOST_LITERALS; at++)
+	{
+		Size		from = at;
+
+		while (text[at] && text[at] != masked[at])
+			at++;
+		if (at - from >= SHORTEST_LITERAL)
+		{
+			values_remember(text + from, at - from);
+			n++;
+		}
+		if (text[at] == '\0')
+			break;
+	}
 }

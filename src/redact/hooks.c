@@ -41,15 +41,24 @@ static bool has_named = false;
 
 /* ---- which, and what of it ---- */
 
+static const char *
+find_part(const char *text, int location, int length, Size *len)
+{
+	*len = strnlen(text, LONG_TEXT + 1);
+	if (*len <= LONG_TEXT)
+		return text;
+	text += Max(location, 0);
+	*len = length > 0 ? (Size) length : strlen(text);
+	return text;
+}
+
 static MaskJudgement
 judge_part(const char *text, int location, int length)
 {
-	Size		len = strnlen(text, LONG_TEXT + 1);
+	Size		len;
+	const char *part = find_part(text, location, length, &len);
 
-	if (len <= LONG_TEXT)
-		return words_judge(text, len);
-	text += Max(location, 0);
-	return words_judge(text, length > 0 ? (Size) length : strlen(text));
+	return words_judge(part, len);
 }
 
 /* NULL: there is nothing to mask in it. */
@@ -128,6 +137,17 @@ judge_query(const char *text, Query *query)
 	return MASK_ALL;
 }
 
+/* Once, whatever the number of statements in it. */
+static void
+remember_literals(const char *text, const char *masked)
+{
+	static TimestampTz remembered = 0;
+
+	if (remembered != GetCurrentStatementStartTimestamp())
+		given_remember_literals(text, masked);
+	remembered = GetCurrentStatementStartTimestamp();
+}
+
 static void
 redact_query(ParseState *pstate, Query *query, JumbleState *jstate)
 {
@@ -142,12 +162,27 @@ redact_query(ParseState *pstate, Query *query, JumbleState *jstate)
 			statement_report();
 	}
 	if (judgement == MASK_ALL)
+	{
 		has_named = true;
+		if (masked && statement_is(text))
+			remember_literals(text, masked);
+	}
 	if (masked)
 		analyze_masked(pstate, query, jstate, masked);
 	else
 		analyze_next(pstate, query, jstate);
 	if (judgement == MASK_ALL)
+		literals_look(query);
+}
+
+/* Where nothing is masked, literals are told of all the same. */
+static void
+look_for_literals(const char *text, Query *query)
+{
+	Size		len;
+	const char *part = find_part(text, query->stmt_location, query->stmt_len, &len);
+
+	if (words_are_in(part, len))
 		literals_look(query);
 }
 
@@ -161,8 +196,8 @@ on_analyze(ParseState *pstate, Query *query, JumbleState *jstate)
 	else
 	{
 		analyze_next(pstate, query, jstate);
-		if (text && !creating_extension && words_are_in(text, strlen(text)))
-			literals_look(query);
+		if (text && !creating_extension)
+			look_for_literals(text, query);
 	}
 }
 

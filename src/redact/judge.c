@@ -322,13 +322,29 @@ run_end(Search *search, size_t at)
 	return at;
 }
 
+/* A name in U&"..." may have been masked: then it is what it looks like. */
+static bool
+try_in_schema(Search *search, size_t at, Finding finding)
+{
+	size_t		end = run_end(search, at);
+	const char *dollar = memchr(search->text + at, '$', end - at);	/* of the quote around all of it */
+
+	if (end > at && try_run(search, at, end, finding))
+		return true;
+	if (dollar && try_run(search, at, (size_t) (dollar - search->text), finding))
+		return true;
+	if (!is_unicode_prefix(search, at, end) || end + 1 >= search->len || search->text[end + 1] != '"')
+		return false;
+	at = end + 2;
+	end = run_end(search, at);
+	return end > at && try_run(search, at, end, finding);
+}
+
 /* The name of the schema stands there: what stands in it? */
 static bool
 try_schema(Search *search, Finding finding)
 {
 	size_t		at = finding.end;
-	size_t		end;
-	const char *dollar;
 
 	finding.schema = finding.name;
 	if (!skip_gap(search, &at))
@@ -338,11 +354,7 @@ try_schema(Search *search, Finding finding)
 	finding.dot = at++;
 	if (!skip_gap(search, &at))
 		return cannot_tell(search);
-	end = run_end(search, at);
-	if (end > at && try_run(search, at, end, finding))
-		return true;
-	dollar = memchr(search->text + at, '$', end - at);	/* of the quote around all of it */
-	return dollar && try_run(search, at, (size_t) (dollar - search->text), finding);
+	return try_in_schema(search, at, finding);
 }
 
 /* Of what may be a word, by its first byte and its length. */

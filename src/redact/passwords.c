@@ -183,9 +183,9 @@ skip_to_quotes(const char *text, size_t end, size_t at)
 		else if (at + 1 < end && text[at] == '/' && text[at + 1] == '*')
 			at = token_skip_block_comment(text, end, at, &is_terminated);
 	}
-	if (at < end && strchr("eEnNbBxX", text[at]) && text[at])
-		return at + 1;
-	return begins_with(text, end, at, "u&") ? at + 2 : at;
+	if (begins_with(text, end, at, "u&'"))
+		return at + 2;
+	return end - at > 1 && text[at] != '\0' && strchr("eEnNbBxX", text[at]) && text[at + 1] == '\'' ? at + 1 : at;
 }
 
 static void
@@ -208,7 +208,7 @@ cover_quoted(Cover *cover, size_t end, size_t at)
 	at = skip_to_quotes(text, end, at);
 	open = read_quotes(text, end, at);
 	token = token_next(text, end, at);
-	if (open.n == 0 && token.kind != TOKEN_DOLLAR)
+	if (open.n == 0 && (token.kind != TOKEN_DOLLAR || token.from > at))
 		return at;
 	close = open.n > 0 ? find_close(text, end, &open) : token.inner_to;
 	at = open.n > 0 ? open.to : token.inner_from;

@@ -57,6 +57,9 @@ END
 
 sub connection { return connect_to($node, @_); }
 my $watcher = connection();
+# It takes up to a minute: looked at towards the end.
+my $by_cron = new_canary();
+$watcher->value("CREATE EXTENSION pg_cron; SELECT cron.schedule('hostile', '* * * * *', \$\$SELECT secrets.put('cron', '$by_cron')\$\$)") if $has_cron;
 
 # All that was said so far is in the logs.
 sub settle
@@ -681,33 +684,44 @@ is($patient->ask("SELECT secrets.put('long', 'v\xff\xfev')")->{state}, '22021', 
 is($patient->bound(q{SELECT secrets.put('long', $1)}, ["v\0v"])->{state}, '22021', 'a zero byte, bound');
 is($patient->ask(q{SELECT secrets.put('long', U&'\\D83D')})->{state}, '42601', 'half a character');
 
-# Very many statements in one: on and off.
-sub compares
+# Very many statements in one, on and off.  A tenth of them first: what grows with the square of
+# their number would not come to an end.
+sub many
 {
-	my ($name, $n, $text) = @_;
+	my ($name, $n, $make) = @_;
 	my %seconds;
 
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	foreach my $value ('off', 'on')
 	{
 		redact_long($value);
-		my $client = long_session();
-		my ($seconds, $state) = work($client, query($text));
-		is($state, '', "$name, $value");
-		$seconds{$value} = $seconds;
-		$client->close;
+		foreach my $part ($n / 100, $n / 10, $n)
+		{
+			my $client = long_session();
+			my ($seconds, $state) = work($client, query($make->($part)));
+
+			$client->close;
+			$seconds{$value} ||= $seconds;
+			return fail(sprintf '%s, %s: %s, %.3f s for %d, after %.3f s for a tenth', $name, $value, $state, $seconds, $part, $seconds{$value})
+			  if $state ne '' || $seconds > 30 * $seconds{$value} + 0.3;
+			$seconds{$value} = $seconds;
+		}
 	}
-	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	return cmp_ok($seconds{on}, '<', 3 * $seconds{off} + 0.5, sprintf '%s: %.3f s, %.3f s without', $name, @seconds{ 'on', 'off' });
 }
 
 my $padding = ' ' x 90;
 value($long, 'CREATE FUNCTION many(n int, what text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE repeat(what, n); END $$');
-compares('100,000 statements', 1, "SELECT 1;$padding" x 100_000);
-compares('100,000 statements beside one of ours', 1, q{SELECT secrets.put('long', 'v');} . "SELECT 1;$padding" x 100_000);
-compares('20,000 settings beside one of ours', 1, q{SELECT secrets.put('long', 'v');} . "SET m.x = 1;$padding" x 20_000);
-compares('10,000 statements of ours', 1, q{SELECT secrets.put('long', 'v') WHERE false;} x 10_000);
-compares('2,000 statements of ours, in a function', 1, q{SELECT many(2000, 'SELECT secrets.put(''long'', ''v'') WHERE false;')});
-compares('2,000 statements of ours, in a body', 1, 'CREATE FUNCTION body() RETURNS void LANGUAGE sql AS $$ ' . q{SELECT secrets.put('long', 'v') WHERE false;} x 2000 . '$$; SELECT body(); DROP FUNCTION body()');
+many('100,000 statements', 100_000, sub { "SELECT 1;$padding" x $_[0] });
+many('100,000 statements beside one of ours', 100_000, sub { q{SELECT secrets.put('long', 'v');} . "SELECT 1;$padding" x $_[0] });
+many('20,000 settings beside one of ours', 20_000, sub { q{SELECT secrets.put('long', 'v');} . "SET m.x = 1;$padding" x $_[0] });
+many('10,000 statements of ours', 10_000, sub { q{SELECT secrets.put('long', 'v') WHERE false;} x $_[0] });
+many('4,000 statements of ours, in a function', 4000, sub { "SELECT many($_[0], 'SELECT secrets.put(''long'', ''v'') WHERE false;')" });
+many('4,000 statements of ours, in a body', 4000,
+	sub { 'CREATE FUNCTION body() RETURNS void LANGUAGE sql AS $$ ' . q{SELECT secrets.put('long', 'v') WHERE false;} x $_[0] . '$$; SELECT body(); DROP FUNCTION body()' });
+many('10,000 statements in a function', 10_000, sub { "SELECT many($_[0], 'SELECT 1;$padding')" });
+
+redact_long('on');
 
 # 100 MB, in the log, too: whatever else there is, a value in the middle of it is not.
 sub big { my ($begin, $what, $end) = @_; return $begin . $what x (50_000_000 / length $what) . $end; }
@@ -731,6 +745,102 @@ foreach my $case (
 is_deeply(found_in([ $long->logfile ], parts_of($whole)), {}, 'and nothing of it is in the log');
 is($patient->value('SELECT 1'), 1, 'the session goes on');
 $patient->close;
+
+# ---- memory ----
+
+# Little shared memory, touched beforehand, so that what is compared is the session's own.
+my $small = new_node('small', conf => "shared_buffers = 2MB\nautovacuum = off\nlog_min_messages = log\n");
+my $limit = 2048;	# kB
+
+value($small, <<'END');
+CREATE FUNCTION say(n int) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	FOR i IN 1 .. n LOOP RAISE LOG 'SELECT secrets.put(''m'', ''%'')', i USING DETAIL = 'secrets.put(''m'', ''v'')', HINT = 'the value ' || i; END LOOP;
+END $$;
+CREATE FUNCTION run(n int) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE before bigint; behind bigint;
+BEGIN
+	SELECT sum(total_bytes) INTO before FROM pg_backend_memory_contexts;
+	FOR i IN 1 .. n LOOP
+		EXECUTE format('SELECT secrets.put(%L, %L) WHERE false', 'm', i);
+		EXECUTE format('SELECT secrets.put(%L, $1) WHERE false', 'm') USING i::text;
+		EXECUTE format('SET m.x = %L /* secrets.put( */', i);
+	END LOOP;
+	SELECT sum(total_bytes) INTO behind FROM pg_backend_memory_contexts;
+	RETURN (behind - before) / 1024;
+END $$;
+CREATE FUNCTION fail(n int) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	FOR i IN 1 .. n LOOP
+		BEGIN EXECUTE format('SELECT secrets.put(%L, %L || 1 / 0)', 'm', i); EXCEPTION WHEN division_by_zero THEN NULL; END;
+		BEGIN EXECUTE format('SELECT secrets.put(%L, %L', 'm', i); EXCEPTION WHEN syntax_error THEN NULL; END;
+	END LOOP;
+END $$;
+SELECT secrets.put('m', 'v');
+END
+
+# What a session holds: its memory contexts, and its own pages, in kB.
+sub holds
+{
+	my ($client) = @_;
+
+	return (int $client->value('SELECT sum(total_bytes) / 1024 FROM pg_backend_memory_contexts'), numbers($client->{pid})->{RssAnon} || 0);
+}
+
+sub grows_little
+{
+	my ($name, $do) = @_;
+	my $client = connect_to($small);
+
+	$client->value(q{SELECT secrets.put('m', 'v')});
+	$do->($client, 100) foreach 1 .. 5;
+	holds($client);
+	my @before = holds($client);
+	$do->($client, 20_000);
+	my @behind = holds($client);
+	$client->close;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	cmp_ok($behind[0] - $before[0], '<', $limit, "$name: memory contexts, kB more");
+	cmp_ok($behind[1] - $before[1], '<', $limit, "$name: memory of its own, kB more");
+	return;
+}
+
+sub in_messages
+{
+	my ($client, $n, $message) = @_;
+
+	foreach (1 .. $n / 100)
+	{
+		$client->write($message x 100);
+		$client->{open} += 99;
+		$_->{state} and die $_->{err} foreach $client->answers;
+	}
+	return;
+}
+
+grows_little('20,000 lines that are masked', sub { $_[0]->value("SELECT say($_[1])") });
+grows_little('20,000 statements', sub { in_messages(@_, query(q{SELECT secrets.put('m', 'v') WHERE false})) });
+grows_little('20,000 statements, bound', sub {
+		my ($client, $n) = @_;
+		in_messages($client, $n, LeakTest::Client::call(q{SELECT secrets.put('m', $1) WHERE false}, [ 'v' . 'w' x 1000 ]) . LeakTest::Client::sync());
+	});
+grows_little('60,000 statements in a function', sub { cmp_ok($_[0]->value("SELECT run($_[1])"), '<', $limit, 'what a function holds at its end, kB more') if $_[1] > 100 });
+grows_little('errors', sub { $_[0]->value("SELECT fail($_[1] / 10)") });
+grows_little('long statements', sub {
+		my ($client, $n) = @_;
+		$client->value(q{SELECT secrets.put('m', 'v') WHERE false /* } . 'x' x 2_000_000 . ' */') foreach 1 .. $n / 1000;
+	});
+unlike(slurp_file($small->logfile), qr/PANIC|TRAP|XX000|terminated by signal/, 'no internal error');
+
+# ---- pg_cron ----
+
+if ($has_cron)
+{
+	wait_for(sub { usleep(100_000); $watcher->value(q{SELECT count(*) FROM cron.job_run_details WHERE status = 'succeeded'}) > 0 }, 'pg_cron', 180);
+	is_stored('cron', $by_cron, 'a job of pg_cron');
+	unlike($watcher->value(q{SELECT string_agg(query, '|') FROM pg_stat_activity WHERE backend_type LIKE '%cron%'}), qr/ !/, 'of which others see no value');
+	nowhere_logged('its text', $by_cron);
+}
 
 # ---- a crash ----
 

@@ -730,7 +730,7 @@ literal 'CASE', q{SELECT CASE WHEN true THEN secrets.put({n}, {v}) END};
 literal 'array', 'SELECT secrets.put({n}, (ARRAY[{v}])[1])';
 literal 'array, as text', q{SELECT secrets.put({n}, ('{{h}-{t}}'::text[])[1])};
 literal 'RETURNING', 'INSERT INTO app.watched VALUES (1) RETURNING secrets.put({n}, {v})';
-literal 'MERGE', 'MERGE INTO app.watched w USING (SELECT secrets.put({n}, {v}) AS v) s ON false WHEN NOT MATCHED THEN INSERT VALUES (s.v)', main => 1;
+literal 'MERGE', 'MERGE INTO app.watched w USING (SELECT secrets.put({n}, {v}) AS v) s ON false WHEN NOT MATCHED THEN INSERT VALUES (s.v)', main => 1, server => 15;
 literal 'into a table with a trigger that asks', 'INSERT INTO app.watched SELECT secrets.put({n}, {v})';
 literal 'a function that asks', 'SELECT secrets.put({n}, {v}), app.asks()';
 

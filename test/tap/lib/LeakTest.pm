@@ -10,7 +10,6 @@ use Exporter 'import';
 use File::Path qw(make_path);
 use IO::Socket::UNIX ();
 use IPC::Run ();
-use List::Util qw(max);
 use MIME::Base64 qw(encode_base64);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
