@@ -70,12 +70,11 @@ look_into_tablespaces(Findings *findings, const char *path, const char *advice)
 }
 
 static void
-look_at_neighbours(Findings *findings, const char *path, const struct stat *st)
+look_at_neighbours(Findings *findings, const char *path)
 {
 	static const char *const advice =
 		"move it, say where in secrets.root_key in postgresql.conf, and: SELECT pg_reload_conf(); SELECT secrets.unseal();";
 	const char *log_directory = GetConfigOption("log_directory", true, false);
-	struct stat data;
 
 	if (place_is_in_data_directory(path))
 		check_found(findings, SEVERITY_CRITICAL,
@@ -83,11 +82,6 @@ look_at_neighbours(Findings *findings, const char *path, const struct stat *st)
 	else if (log_directory && place_is_inside(path, place_from_data_directory(log_directory)))
 		check_found(findings, SEVERITY_WARNING,
 					psprintf("root key file \"%s\" is inside log_directory: whoever collects logs takes it along", path), advice);
-	else if (stat(DataDir, &data) == 0 && data.st_dev == st->st_dev)
-		check_found(findings, SEVERITY_INFO,
-					psprintf("root key file \"%s\" is on the same file system as the data directory: "
-							 "whoever carries off the disk has both", path),
-					"keep it on another one, or fetch it by a program: secrets.root_key = 'command:/path argument ...'");
 	look_into_tablespaces(findings, path, advice);
 }
 
@@ -119,7 +113,7 @@ look_at_file(Findings *findings, const char *path)
 		return;
 	}
 	look_at_owner_and_mode(findings, path, &st);
-	look_at_neighbours(findings, path, &st);
+	look_at_neighbours(findings, path);
 	look_at_directories(findings, path, "root key file");
 }
 

@@ -355,16 +355,16 @@ typedef struct Release
 
 /*
  * As known on 2026-11-21.  Minors: 15 and 17 by Debian's changelogs of their
- * security updates, the others by what others said they had moved to, on the same
- * day.  Ends: PostgreSQL's versioning policy.  Nothing here hears of what came
- * later: no row is no proof.
+ * security updates, the others are what came on the same days.  Ends:
+ * PostgreSQL's versioning policy.  Nothing here hears of what came later: no row
+ * is no proof.
  */
 static const Release releases[] = {
 	{14, 25, "2026-11-12"},
 	{15, 20, "2027-11-11"},
 	{16, 16, "2028-11-09"},
 	{17, 12, "2029-11-08"},
-	{18, 7, "2030-11-14"},
+	{18, 6, "2030-11-14"},
 };
 
 static void

@@ -271,7 +271,6 @@ sub lead_to
 }
 endangers('a key in the data directory', 'critical', qr/^root key file "\Q$key\E" is inside the data directory: every base backup/, lead_to($data));
 endangers('a key beside the log', 'warning', qr/^root key file "\Q$key\E" is inside log_directory/, lead_to("$dir/log"));
-endangers('a key on the same disk', 'info', qr/^root key file "\Q$key\E" is on the same file system as the data directory/, lead_to($dir));
 make_path("$keys-space", { mode => 0700 });
 END { remove_tree("$keys-space") if $keys }
 value($node, "CREATE TABLESPACE elsewhere LOCATION '$keys-space'");
