@@ -302,18 +302,36 @@ on_run(QueryDesc *query, RUN_ARGUMENTS)
 		standard_ExecutorRun(query, RUN_ARGUMENT_NAMES);
 }
 
+static MaskJudgement
+judge_run(const QueryDesc *query)
+{
+	if (query->sourceText == NULL)
+		return MASK_NOTHING;
+	if (is_of_message(query))
+		return statement_hide();
+	return judge_part(query->sourceText, query->plannedstmt->stmt_location, query->plannedstmt->stmt_len);
+}
+
+/* What others are to see of its text; NULL: as it is. */
+static const char *
+find_shown(const QueryDesc *query, MaskJudgement judgement)
+{
+	if (is_of_message(query))
+		return statement_is_masked() ? statement_masked() : NULL;
+	if (query->sourceText && query->sourceText == masked_within)
+		return mask_copy(query->sourceText, judgement);
+	return NULL;
+}
+
 static void
 on_start(QueryDesc *query, int flags)
 {
-	const char *masked = NULL;
+	MaskJudgement judgement = has_named || query->sourceText == masked_within ? judge_run(query) : MASK_NOTHING;
+	const char *shown = words_count() ? find_shown(query, judgement) : NULL;
 
-	if (is_of_message(query))
-		masked = statement_is_masked() ? statement_masked() : NULL;
-	else if (query->sourceText && query->sourceText == masked_within)
-		masked = mask_copy(query->sourceText, judge_part(query->sourceText, query->plannedstmt->stmt_location, query->plannedstmt->stmt_len));
-	if (masked)
-		query->sourceText = masked;
-	if (has_named && query->sourceText && words_judge(query->sourceText, strlen(query->sourceText)) == MASK_ALL)
+	if (shown)
+		query->sourceText = shown;
+	if (judgement == MASK_ALL)
 		note_secret(query);
 	if (next_start)
 		next_start(query, flags);

@@ -44,6 +44,7 @@ typedef struct Walk
 	uint64_t	calls;			/* a bit each: that one belongs to secrets.f */
 	uint64_t	protected;		/* or to a word, or to VALUES */
 	bool		has_values;
+	bool		has_glued_word;	/* a word that is glued to a number is before it */
 	Language	language;		/* of this statement's body, as far as it was read */
 	Language	language_ahead; /* and as far as its end */
 	bool		has_looked_ahead;
@@ -115,7 +116,7 @@ open_parenthesis(Walk *walk, char sign)
 {
 	bool		is_call = sign == '(' && is_call_of_ours(walk);
 	bool		is_protected = is_call || walk->has_values || has_bit(walk, walk->protected)
-		|| is_one_of(walk, &walk->back[0], false);
+		|| walk->has_glued_word || is_one_of(walk, &walk->back[0], false);
 	uint64_t	bit;
 
 	if (++walk->depth >= MOST_DEPTH)
@@ -422,6 +423,19 @@ visit_quoted_name(Walk *walk, const Token *token)
 		cover_note_value(walk->cover, token->inner_from);
 }
 
+/* 1put( is seen by who judges. */
+static void
+visit_number(Walk *walk, const Token *token)
+{
+	Token		name = *token;
+
+	while (name.inner_from < name.to && byte_is(walk->cover->text[name.inner_from], BYTE_DIGIT))
+		name.inner_from++;
+	name.kind = TOKEN_NAME;
+	walk->has_glued_word = is_one_of(walk, &name, false);
+	cover_number(walk->cover, token);
+}
+
 static void
 visit_literal(Walk *walk, const Token *token)
 {
@@ -471,7 +485,7 @@ visit(Walk *walk, const Token *token)
 	else if (token->kind == TOKEN_QUOTED_NAME)
 		visit_quoted_name(walk, token);
 	else if (token->kind == TOKEN_NUMBER)
-		cover_number(cover, token);
+		visit_number(walk, token);
 }
 
 static void
@@ -480,6 +494,7 @@ remember(Walk *walk, const Token *token)
 	walk->before = *token;
 	if (token_is_comment(token))
 		return;
+	walk->has_glued_word &= token->kind == TOKEN_NUMBER;
 	memmove(walk->back + 1, walk->back, (NBACK - 1) * sizeof(Token));
 	walk->back[0] = *token;
 }

@@ -178,13 +178,15 @@ sub name_logs
 }
 
 # A server that speaks German, where only C.UTF-8 is installed: a locale is what it is called.
-# False: there is none to copy.
+# False: there is none to copy, or no translation.
 sub speak_german
 {
 	my ($hunt) = @_;
 	my $locales = $hunt->{node}->basedir . '/locales';
-	my ($known) = grep { -d } glob '/usr/lib/locale/C.utf8 /usr/lib/locale/C.UTF-8' or return 0;
+	my ($known) = grep { -d } '/usr/lib/locale/C.utf8', '/usr/lib/locale/C.UTF-8';
+	chomp(my $translations = `pg_config --localedir`);
 
+	return 0 if !$known || !glob "$translations/de/LC_MESSAGES/postgres-*.mo";
 	mkdir $locales or die "$locales: $!";
 	PostgreSQL::Test::RecursiveCopy::copypath($known, "$locales/$_") foreach 'C.utf8', 'de_DE.utf8';
 	$hunt->{locales} = $locales;
@@ -333,7 +335,7 @@ sub see_all
 	see_catalogs();
 	foreach my $who ('trigger', 'event trigger', 'function')
 	{
-		$hunt->keep("current_query() in a $who", helper("SELECT query FROM app.seen WHERE who = '$who'"));
+		$hunt->keep("current_query(), $who", helper("SELECT query FROM app.seen WHERE who = '$who'"));
 	}
 	$hunt->keep('audit_log', helper('SELECT l::text FROM secrets.audit_log l'));
 	$hunt->keep('export_audit()', helper('SELECT * FROM secrets.export_audit()'));
@@ -421,7 +423,7 @@ configure($hunts[0]{node}, "log_statement = all\nlog_min_messages = debug5\nlog_
 $hunts[0]{is_warned} = 1;
 configure($hunts[0]{node}, "cron.use_background_workers = on\n") if $has{pg_cron};
 configure($hunts[1]{node}, "log_statement = ddl\ndebug_pretty_print = off\nlog_parameter_max_length = 20\nlog_parameter_max_length_on_error = 20\n");
-my $is_german = speak_german($hunts[1]);
+my $is_german = speak_german($hunts[1]) or diag('after: speaks English, for there is no locale or no translation');
 configure($hunts[1]{node}, "cron.host = '${\ $hunts[1]{node}->host}'\n") if $has{pg_cron};
 configure($hunts[1]{node}, "auto_explain.log_format = json\n") if $has{auto_explain};
 

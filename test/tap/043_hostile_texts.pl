@@ -706,6 +706,8 @@ sub many
 		foreach my $part ($n / 100, $n / 10, $n)
 		{
 			my $client = long_session();
+
+			$client->value(q{SELECT secrets.put('long', 'v')});
 			my ($seconds, $state) = work($client, query($make->($part)));
 
 			$client->close;
@@ -722,6 +724,7 @@ my $padding = ' ' x 90;
 value($long, 'CREATE FUNCTION many(n int, what text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE repeat(what, n); END $$');
 many('100,000 statements', 100_000, sub { "SELECT 1;$padding" x $_[0] });
 many('100,000 statements beside one of ours', 100_000, sub { q{SELECT secrets.put('long', 'v');} . "SELECT 1;$padding" x $_[0] });
+many('20,000 statements before one of ours', 20_000, sub { "SELECT 1;$padding" x $_[0] . q{SELECT secrets.put('long', 'v')} });
 many('20,000 settings beside one of ours', 20_000, sub { q{SELECT secrets.put('long', 'v');} . "SET m.x = 1;$padding" x $_[0] });
 many('10,000 statements of ours', 10_000, sub { q{SELECT secrets.put('long', 'v') WHERE false;} x $_[0] });
 many('4,000 statements of ours, in a function', 4000, sub { "SELECT many($_[0], 'SELECT secrets.put(''long'', ''v'') WHERE false;')" });
