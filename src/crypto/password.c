@@ -85,6 +85,7 @@ password_generate(size_t length, int classes, const char *exclude, size_t nexclu
 			}
 			out[i] = alphabet[draw];
 			seen |= class_of[draw];
+			crypto_wipe(&draw, sizeof(draw));
 		}
 	} while (seen != classes);
 	return PASSWORD_OK;

@@ -109,13 +109,12 @@ keyring_require_open(void)
 char *
 keyring_root_id(void)
 {
-	RootKey		root;
+	char	   *id = palloc(ROOT_ID_HEX_LEN + 1);
+	RootKey		root;			/* nothing may be raised while it is here */
 	uint64		generation;
-	char	   *id;
 
 	if (!page_get_root(&root, &generation))
 		return NULL;
-	id = palloc(ROOT_ID_HEX_LEN + 1);
 	codec_to_hex(root.id, ROOT_ID_LEN, id);
 	crypto_wipe(&root, sizeof(root));
 	return id;

@@ -312,15 +312,20 @@ cover_context(ErrorData *line, char *context, bool belongs)
 		cover_quoted(context, "'$");
 }
 
-/* PASSWORD '...', wherever it stands.  A context and an audit's line may have it within quotes of their own. */
+/*
+ * PASSWORD '...', wherever it stands.  A context and an audit's line may have it
+ * within quotes of their own, and then the statement tells.
+ */
 static void
 cover_passwords(const ErrorData *line, char *text)
 {
+	bool		is_context = text == line->context;
 	bool		is_audit = text == line->message && begins(text, "AUDIT: ");
+	bool		is_told = (is_context || is_audit) && statement_hide() == MASK_PASSWORDS;
 
-	if (text == NULL || (words_judge(text, strlen(text)) != MASK_PASSWORDS && !(is_audit && statement_hide() == MASK_PASSWORDS)))
+	if (text == NULL || (!is_told && words_judge(text, strlen(text)) != MASK_PASSWORDS))
 		return;
-	if (text == line->context)
+	if (is_context)
 		cover_quoted(text, "'$");
 	else if (is_audit)
 		cover_audited(text);

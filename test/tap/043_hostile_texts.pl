@@ -93,7 +93,7 @@ my $excused = 0;
 
 sub say_all
 {
-	my ($client, $text) = @_;
+	my ($client, $text, $escapes) = @_;
 
 	foreach my $way ('simple', 'extended', 'bound')
 	{
@@ -111,7 +111,7 @@ sub say_all
 		return "$way: $sql" if $client->is_lost;
 		foreach my $word (@words)
 		{
-			if ($way eq 'bound' || hides($sql, $word)) { $said{$word} = "$way: $sql"; }
+			if ($way eq 'bound' || hides($sql, $word, $escapes)) { $said{$word} = "$way: $sql"; }
 			else { $excused++; }
 		}
 	}
@@ -122,18 +122,20 @@ my $seed = $ENV{HOSTILE_SEED} || (soak() ? time : 6);
 my $rounds = $ENV{HOSTILE_ROUNDS} || (soak() ? 5000 : 500);
 my @templates = templates();
 my ($crashed, %asked);
-my $speaker = connection();
+my ($speaker, @speakers) = (connection(), map { connection(options => "-c statement_timeout=10s -c standard_conforming_strings=$_ -c escape_string_warning=off") } 'on', 'off');
 
 note("HOSTILE_SEED=$seed");
 seed_with($seed);
-$speaker->value("SET statement_timeout = '10s'");
 foreach my $round (1 .. $rounds + @templates)
 {
 	my $template = $templates[ $round % @templates ];
 
-	$crashed = say_all($speaker, $round <= @templates ? join('', @$template) : mutate(@$template));
+	# As standard_conforming_strings is on, and off.
+	my $escapes = pick(4) == 0 ? 1 : 0;
+
+	$crashed = say_all($speakers[$escapes], $round <= @templates ? join('', @$template) : mutate(@$template), $escapes);
 	last if defined $crashed;
-	my $state = $speaker->ask('ROLLBACK; DEALLOCATE ALL')->{state};
+	my $state = $speakers[$escapes]->ask('ROLLBACK; DEALLOCATE ALL; RESET search_path')->{state};
 	$asked{$state}++;
 }
 is($crashed, undef, "$rounds statements, mutated: the session goes on");
@@ -150,7 +152,7 @@ foreach my $template (grep { $_->[0] !~ /PASSWORD/ } @templates)
 	push @others, new_canary();
 	(my $sql = join '', @$template) =~ s/~/$others[-1]/g;
 	$sql =~ s/(?:U&)?"?s(?:ecrets|\\0065crets)"?/other/gi;
-	$sql =~ s/"?\b(?:put|put_bytes|patch|inbox)\b"?/other/gi;
+	$sql =~ s/"?\b(?:put|put_bytes|patch|inbox|keep)\b"?/other/gi;
 	$speaker->ask($sql);
 	$speaker->ask('ROLLBACK; DEALLOCATE ALL');
 }

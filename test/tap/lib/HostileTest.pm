@@ -108,6 +108,9 @@ sub templates
 		[ 'SELECT ', 'secrets.put(', "'m/1', '~'\n'~'\n -- ~\n'~')" ],
 		[ q{ALTER ROLE nobody PASSWORD '~' -- }, 'secrets.put(', q{)} ],
 		[ q{SET m.x = '~' /* }, 'secrets.put(', q{ */} ],
+		[ 'SELECT ', 'keep (', q{'~', E'\\'~', 2), '~' AS a, other.keep('~')} ],
+		[ 'CREATE OR REPLACE FUNCTION m() RETURNS text AS $$ return plpy.execute("SELECT ', 'secrets.put(', q{'m/1', '~')") $$ LANGUAGE plpython3u} ],
+		[ q{SET search_path = secrets; SELECT }, 'put (', q{'m/1', '~'); COMMENT ON TABLE first IS '~'} ],
 		[ 'SELECT /*+ SeqScan(v) */ ', 'secrets.put(', q{'m/1', '~'); SELECT '~' FROM pg_class WHERE relname = '~'} ],
 	);
 }
@@ -148,10 +151,11 @@ sub mutate
 # ---- who can tell ----
 
 # Takes the text apart as the server's scanner does: [ kind, from, to, inner ], kind one of
-# plain, literal, dollar, comment, name, quoted, sign.
+# plain, literal, dollar, comment, name, quoted, sign.  Escapes: standard_conforming_strings is off.
 sub tokens
 {
-	my ($text) = @_;
+	my ($text, $escapes) = @_;
+	my $escaped = $escapes ? qr/[eE]?/ : qr/[eE]/;
 	my @tokens;
 
 	pos($text) = 0;
@@ -169,7 +173,7 @@ sub tokens
 			while ($depth > 0 && $text =~ m{\G.*?(/\*|\*/)}gcs) { $depth += $1 eq '/*' ? 1 : -1; }
 			pos($text) = length $text if $depth > 0;
 		}
-		elsif ($text =~ /\G[eE]'(?:[^'\\]|\\.|'')*+(?:'\s*[\n\r]\s*'(?:[^'\\]|\\.|'')*+)*+(?:'|\\?\z)/gcs) { $kind = 'literal'; }
+		elsif ($text =~ /\G$escaped'(?:[^'\\]|\\.|'')*+(?:'\s*[\n\r]\s*'(?:[^'\\]|\\.|'')*+)*+(?:'|\\?\z)/gcs) { $kind = 'literal'; }
 		elsif ($text =~ /\G(?:[uU]&|[bBxXnN])'(?:[^']|'')*+(?:'|\z)/gc) { $kind = 'literal'; }
 		elsif ($text =~ /\G'((?:[^']|'')*+)(?:'|\z)/gc) { ($kind, $inner) = ('plain', $1); }
 		elsif ($text =~ /\G(?:[uU]&)?"(?:[^"]|"")*+(?:"|\z)/gc) { $kind = 'quoted'; }
@@ -196,19 +200,20 @@ sub is_at_body { my ($before) = @_; return $before =~ /\b(?:do|as|language \S+)$
 # lost its quotes is an identifier, and what stands as a name of a secret is shown as one.
 sub hides
 {
-	my ($text, $word) = @_;
+	my ($text, $word, $escapes) = @_;
 	my $before = '';
 
-	foreach my $token (tokens($text))
+	foreach my $token (tokens($text, $escapes))
 	{
 		my ($kind, $from, $to, $inner) = @$token;
 		my $said = substr $text, $from, $to - $from;
 
 		if (index(lc $said, $word) >= 0)
 		{
+			($kind, $inner) = ('plain', $said =~ /^'(.*?)'?$/s) if $kind eq 'literal' && $said =~ /^'/;
 			return 0 if $kind eq 'name' || $kind eq 'quoted' || $kind eq 'sign';
 			return 0 if $kind eq 'plain' && is_at_name($before) && $inner =~ m{^[\w.@+=/-]+$}a;
-			return 0 if $kind eq 'dollar' && is_at_body($before) && !hides($inner, $word);
+			return 0 if $kind eq 'dollar' && is_at_body($before) && !hides($inner, $word, $escapes);
 			return 0 if $said =~ m{^/\*\+};
 		}
 		$before = $kind eq 'comment' ? $before : substr "$before $said", -100;
