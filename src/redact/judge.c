@@ -246,7 +246,7 @@ try_name(Search *search, const char *name, size_t len, Finding finding)
 
 /* ---- U&"..." ---- */
 
-/* UESCAPE 'c' behind the name: c, and *at behind it. */
+/* UESCAPE 'c' behind the name: c, and *at behind it.  0: it is written otherwise. */
 static char
 read_uescape(Search *search, size_t *at)
 {
@@ -258,10 +258,10 @@ read_uescape(Search *search, size_t *at)
 	from += 7;
 	(void) skip_gap(search, &from);
 	before = from;
-	while (from < search->len && (search->text[from] == '\'' || search->text[from] == '\\'))
+	while (from < search->len && search->text[from] == '\'')
 		from++;
 	if (from == before || from == search->len)
-		return '\\';
+		return '\0';
 	*at = from + 1;
 	while (*at < search->len && search->text[*at] == '\'')
 		(*at)++;
@@ -290,6 +290,8 @@ try_unicode(Search *search, size_t at, Finding finding)
 	finding.name = from;
 	finding.end = to < search->len ? to + 1 : to;
 	escape = read_uescape(search, &finding.end);
+	if (escape == '\0')
+		return cannot_tell(search);
 	decoded = uescape_decode(text + from, (to < search->len ? to : search->len) - from, escape);
 	if (decoded.len == 0)
 		return false;
