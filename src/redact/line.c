@@ -109,10 +109,14 @@ begins(const char *text, const char *with)
 static char *
 find_statement(const ErrorData *line)
 {
+	static const char *const tellers[] = {"exec_simple_query", "exec_parse_message", "exec_bind_message", "exec_execute_message"};
 	Size		len = strlen(line->message);
 	Size		tail = statement_length();
+	bool		tells = false;
 
-	if (!begins(line->funcname, "exec_") || tail == 0 || tail >= len)
+	for (int i = 0; i < lengthof(tellers); i++)
+		tells |= line->funcname && strcmp(line->funcname, tellers[i]) == 0;
+	if (!tells || tail == 0 || tail >= len)
 		return NULL;
 	return line->message[len - tail - 1] == ' ' ? line->message + len - tail : NULL;
 }
@@ -159,27 +163,59 @@ cover_audited_parameters(char *field)
 	}
 }
 
-/* "AUDIT: SESSION,1,1,READ,SELECT,,,statement,parameters": doubled quotes may have anything in them. */
-static void
-cover_audited(char *message)
+/* "AUDIT: SESSION,1,1,READ,SELECT,,,statement,parameters": where the statement begins, and where it ends. */
+static char *
+find_audited(char *message, char **end)
 {
 	char	   *field = message;
-	char	   *end;
 
 	for (int i = 0; i < 7 && *field; i++)
 	{
 		field = skip_field(field);
 		field += *field == ',' ? 1 : 0;
 	}
-	end = skip_field(field);
+	*end = skip_field(field);
+	return *field == '"' ? field + 1 : field;
+}
+
+/* Doubled quotes may have anything in them. */
+static void
+cover_audited(char *message)
+{
+	char	   *end;
+	char	   *statement = find_audited(message, &end);
+
 	if (*end)
 		cover_audited_parameters(end + 1);
-	if (memmem(field, end - field, "\"\"", 2))
-		(void) mask_between(field, end - field, "'$/-");
-	else if (*field == '"')
-		(void) words_mask(field + 1, end - field - 1, MASK_ALL);
+	if (memmem(statement, end - statement, "\"\"", 2))
+		(void) mask_between(statement, end - statement, "'$/-");
 	else
-		(void) words_mask(field, end - field, MASK_ALL);
+		(void) words_mask(statement, end - statement, MASK_ALL);
+}
+
+/*
+ * Values that have passed.  In what quotes a statement only where a value may stand:
+ * what was done there is not to be left out of the log.
+ */
+static void
+cover_values(ErrorData *line, char *text)
+{
+	char	   *statement = text && text == line->message ? find_statement(line) : NULL;
+
+	if (statement)
+		values_cover_sql(statement, strlen(statement));
+	else if (text && text == line->message && begins(text, "AUDIT: "))
+	{
+		char	   *end;
+		char	   *audited = find_audited(text, &end);
+
+		values_cover_sql(audited, end - audited);
+		values_cover(end);
+	}
+	else if (text && text == line->message && is_plan_as_text(text))
+		values_cover_sql(text, strlen(text));
+	else
+		values_cover(text);
 }
 
 static bool
@@ -369,11 +405,15 @@ cover_texts(ErrorData *line)
 {
 	bool		is_ours = line->hide_stmt && line->hide_ctx && line->elevel >= ERROR;
 	MaskJudgement statement = statement_hide();
+	bool		names = names_secret(line->message);
 	bool		belongs = !is_ours && belongs_to_one(line, statement);
 	char	   *const texts[] = {line->message, line->detail, line->detail_log, line->hint, line->context, line->internalquery};
 
+	/* First, while they are whole; what is said of quotes may cover a part of one. */
+	for (int i = 0; i < lengthof(texts); i++)
+		cover_values(line, texts[i]);
 	if (line->message)
-		cover_message(line, names_secret(line->message), belongs);
+		cover_message(line, names, belongs);
 	cover_detail(line, line->detail, belongs);
 	cover_detail(line, line->detail_log, belongs);
 	cover_hint(line->hint, belongs);
@@ -381,10 +421,7 @@ cover_texts(ErrorData *line)
 	if (belongs)
 		cover_sql(line->internalquery, MASK_ALL);
 	for (int i = 0; i < lengthof(texts); i++)
-	{
 		cover_passwords(line, texts[i]);
-		values_cover(texts[i]);
-	}
 	if (statement != MASK_NOTHING)
 		statement_report();
 }

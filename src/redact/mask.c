@@ -19,8 +19,8 @@
 /* Parentheses of which is known what stands before them. */
 #define MOST_DEPTH	64
 
-/* A type that an argument is cast to has no more words and signs than that. */
-#define MOST_TYPE_TOKENS 12
+/* A type that an argument is cast to is not longer than that. */
+#define LONGEST_TYPE 100
 
 /* In which language a statement has its body. */
 typedef enum Language
@@ -204,22 +204,22 @@ is_of_type(const Token *token, const char *text)
 
 /* Only what types are written with, up to the end of the argument. */
 static bool
-is_cast_to_type(const Walk *walk, size_t at)
+is_cast_to_type(const Walk *walk, size_t from)
 {
 	const char *text = walk->cover->text;
+	Token		token = next_significant(walk, from);
 	int			depth = 0;
 
-	for (int i = 0; i < MOST_TYPE_TOKENS; i++)
+	for (bool is_first = true; token.to - from <= LONGEST_TYPE; is_first = false)
 	{
-		Token		token = next_significant(walk, at);
 		char		sign = token.kind == TOKEN_SIGN ? text[token.from] : '\0';
 
 		if (depth == 0 && (sign == ',' || sign == ')'))
-			return i > 0;
+			return !is_first;
 		if (!is_of_type(&token, text))
 			return false;
 		depth += (sign == '(') - (sign == ')');
-		at = token.to;
+		token = next_significant(walk, token.to);
 	}
 	return false;
 }

@@ -219,7 +219,7 @@ cover(const char *text)
 			return false;
 	}
 	memcpy(covered.copy, text, size);
-	values_cover(covered.copy);
+	values_cover_sql(covered.copy, size - 1);
 	covered.differs = memcmp(covered.copy, text, size) != 0;
 	covered.text = text;
 	covered.since = GetCurrentStatementStartTimestamp();

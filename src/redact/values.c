@@ -11,6 +11,7 @@
 #include "base/compat.h"
 #include "redact/members.h"
 #include "redact/values.h"
+#include "redact/words.h"
 
 static uint64 room[BLOT_SIZE / sizeof(uint64)];	/* untouched, it is no memory of this process */
 static Blotter *const blotter = (Blotter *) room;
@@ -86,23 +87,52 @@ values_any(void)
 
 /* Half a character may be left, by which the whole line would be lost on its way to the client. */
 static void
-cover_characters(char *text)
+cover_characters(char *text, Size len)
 {
-	for (; *text; text++)
-		if (IS_HIGHBIT_SET(*text))
-			*text = '*';
+	for (Size i = 0; i < len; i++)
+		if (IS_HIGHBIT_SET(text[i]))
+			text[i] = '*';
+}
+
+static void
+cover(char *text, Size len)
+{
+	if (works_for_one_who_knows())
+		memset(text, '*', len);
+	else if (blot_text(blotter, text, len) && !pg_verify_mbstr(GetDatabaseEncoding(), text, (int) len, true))
+		cover_characters(text, len);
 }
 
 void
 values_cover(char *text)
 {
-	Size		len;
+	if (text && values_any())
+		cover(text, strlen(text));
+}
 
-	if (text == NULL || !values_any())
+/* What is no value's place gets its bytes back; without memory for that too much is covered. */
+void
+values_cover_sql(char *text, Size len)
+{
+	char	   *before;
+	char	   *masked;
+
+	if (!values_any())
 		return;
-	len = strlen(text);
-	if (works_for_one_who_knows())
-		memset(text, '*', len);
-	else if (blot_text(blotter, text, len) && !pg_verify_mbstr(GetDatabaseEncoding(), text, (int) len, true))
-		cover_characters(text);
+	before = palloc_extended(2 * len + 1, MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
+	masked = before ? before + len : NULL;
+	if (before)
+	{
+		memcpy(before, text, len);
+		memcpy(masked, text, len);
+		(void) words_mask(masked, len, MASK_ALL);
+	}
+	cover(text, len);
+	if (before == NULL)
+		return;
+	for (Size i = 0; i < len; i++)
+		if (masked[i] == before[i])
+			text[i] = before[i];
+	explicit_bzero(before, 2 * len);
+	pfree(before);
 }

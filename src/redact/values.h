@@ -28,4 +28,10 @@ extern uint64 values_counted(void);
  */
 extern void values_cover(char *text);
 
+/*
+ * The same in SQL: in its literals, numbers and comments alone.  Else whoever may
+ * bring a value could have what he does next left out of the log, by bringing its text.
+ */
+extern void values_cover_sql(char *text, Size len);
+
 #endif

@@ -33,6 +33,7 @@ deadlock_timeout = 10ms
 restart_after_crash = on
 max_prepared_transactions = 10
 max_worker_processes = 16
+max_connections = 40
 secrets.redact_functions = 'keep, steps'
 END
 my $dir = $node->basedir;

@@ -87,6 +87,23 @@ foreach my $level (qw(debug1 panic))
 	is($client->ask("SELECT secrets.put('a' 'never to be logged')")->{err}, $syntax->{err}, "log_min_messages = $level: the same");
 }
 
+# ---- nobody has what he does left out of the log ----
+
+# By bringing the text of his next statement as a value, were it for nothing.
+value($node, 'CREATE TABLE payroll (name text); GRANT ALL ON payroll TO borrower');
+my $deed = q{DELETE FROM payroll WHERE name <> 'somebody else'};
+$borrower->value('ROLLBACK');
+$borrower->prepare('put', 'SELECT secrets.put($1, $2)');
+$client->value('SET log_min_messages = notice');
+$read = -s $node->logfile;
+foreach my $who ($borrower, $client)
+{
+	is($who->run('put', 'deed', $deed)->{state}, $who == $client ? '' : '42501', 'a value that is the text of a statement');
+	$who->value($deed);
+	$who->ask('SELECT 1 / 0');
+	like(logged(qr/division by zero/), qr/statement: DELETE FROM payroll WHERE name <> '/, 'and that statement is in the log');
+}
+
 # ---- what is known of one statement is not taken for what is known of another ----
 
 # A plan that is kept is run without being looked at again; in it something is executed that

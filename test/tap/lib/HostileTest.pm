@@ -108,6 +108,7 @@ sub templates
 		[ 'SELECT ', 'secrets.put(', "'m/1', '~'\n'~'\n -- ~\n'~')" ],
 		[ q{ALTER ROLE nobody PASSWORD '~' -- }, 'secrets.put(', q{)} ],
 		[ q{SET m.x = '~' /* }, 'secrets.put(', q{ */} ],
+		[ q{SELECT '~' AS "it's '~'", }, 'secrets.put(', q{'m/1', '~') AS "put('m/1', '~')"} ],
 		[ 'SELECT ', 'keep (', q{'~', E'\\'~', 2), '~' AS a, other.keep('~')} ],
 		[ 'CREATE OR REPLACE FUNCTION m() RETURNS text AS $$ return plpy.execute("SELECT ', 'secrets.put(', q{'m/1', '~')") $$ LANGUAGE plpython3u} ],
 		[ q{SET search_path = secrets; SELECT }, 'put (', q{'m/1', '~'); COMMENT ON TABLE first IS '~'} ],
@@ -211,7 +212,8 @@ sub hides
 		if (index(lc $said, $word) >= 0)
 		{
 			($kind, $inner) = ('plain', $said =~ /^'(.*?)'?$/s) if $kind eq 'literal' && $said =~ /^'/;
-			return 0 if $kind eq 'name' || $kind eq 'quoted' || $kind eq 'sign';
+			# A name with quotes in it is not taken for one.
+			return 0 if $kind eq 'name' || ($kind eq 'quoted' && $said !~ /'/) || $kind eq 'sign';
 			return 0 if $kind eq 'plain' && is_at_name($before) && $inner =~ m{^[\w.@+=/-]+$}a;
 			return 0 if $kind eq 'dollar' && is_at_body($before) && !hides($inner, $word, $escapes);
 			return 0 if $said =~ m{^/\*\+};
