@@ -244,8 +244,8 @@ on_plan(Query *query, const char *text, int options, ParamListInfo params)
 
 	if (text && words_count())
 	{
-		if (statement_is(text))
-			masked = statement_is_masked() ? statement_masked() : NULL;
+		if (statement_is_masked() && statement_is(text))
+			masked = statement_masked();
 		else if (is_within)
 			masked = mask_copy(text, judge_part(text, query->stmt_location, query->stmt_len));
 	}
@@ -316,8 +316,8 @@ judge_run(const QueryDesc *query)
 static const char *
 find_shown(const QueryDesc *query, MaskJudgement judgement)
 {
-	if (is_of_message(query))
-		return statement_is_masked() ? statement_masked() : NULL;
+	if (statement_is_masked() && is_of_message(query))
+		return statement_masked();
 	if (query->sourceText && query->sourceText == masked_within)
 		return mask_copy(query->sourceText, judgement);
 	return NULL;
@@ -327,7 +327,7 @@ static void
 on_start(QueryDesc *query, int flags)
 {
 	MaskJudgement judgement = has_named || query->sourceText == masked_within ? judge_run(query) : MASK_NOTHING;
-	const char *shown = words_count() ? find_shown(query, judgement) : NULL;
+	const char *shown = words_count() && query->sourceText ? find_shown(query, judgement) : NULL;
 
 	if (shown)
 		query->sourceText = shown;

@@ -404,7 +404,7 @@ static void
 cover_texts(ErrorData *line)
 {
 	bool		is_ours = line->hide_stmt && line->hide_ctx && line->elevel >= ERROR;
-	MaskJudgement statement = statement_hide();
+	MaskJudgement statement = statement_hide_for_line();
 	bool		names = names_secret(line->message);
 	bool		belongs = !is_ours && belongs_to_one(line, statement);
 	char	   *const texts[] = {line->message, line->detail, line->detail_log, line->hint, line->context, line->internalquery};

@@ -34,6 +34,7 @@ static struct
 	TimestampTz since;
 	Size		len;
 	MaskJudgement judgement;
+	bool		is_told_all;	/* it was asked what it executes, too */
 	bool		is_masked;		/* the copy is not as the text is */
 	bool		is_reported;	/* so that others see the copy */
 }			known;
@@ -99,9 +100,19 @@ judge(const char *text)
 	known.since = GetCurrentStatementStartTimestamp();
 	known.len = len;
 	known.judgement = words_judge(text, len);
-	if (known.judgement != MASK_ALL && strcasestr(text, "execute") && executes_secretly(text, len))
-		known.judgement = MASK_ALL;
+	known.is_told_all = false;
 	return known.judgement;
+}
+
+/* For lines that come before it is analysed; there, its parse tree says what it executes. */
+static void
+judge_for_line(const char *text)
+{
+	if (judge(text) == MASK_ALL || known.is_told_all || !words_count())
+		return;
+	known.is_told_all = true;
+	if (strcasestr(text, "execute") && executes_secretly(text, known.len))
+		known.judgement = MASK_ALL;
 }
 
 /* ---- hiding it ---- */
@@ -157,6 +168,20 @@ statement_hide(void)
 		show(text, known.judgement);
 	}
 	return known.judgement;
+}
+
+MaskJudgement
+statement_hide_for_line(void)
+{
+	const char *text = debug_query_string;
+
+	if (text && !is_shown())
+	{
+		judge_for_line(text);
+		if (words_count() && known.judgement != MASK_NOTHING)
+			show(text, known.judgement);
+	}
+	return text && words_count() ? known.judgement : MASK_NOTHING;
 }
 
 void

@@ -19,6 +19,9 @@ extern bool statement_is(const char *text);
  */
 extern MaskJudgement statement_hide(void);
 
+/* The same for a line that may come before the statement is analysed: looks for EXECUTE in its text, too. */
+extern MaskJudgement statement_hide_for_line(void);
+
 /* The same where its text does not say so: it executes what was prepared by one that does. */
 extern void statement_hide_all(void);
 

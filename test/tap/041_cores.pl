@@ -33,9 +33,11 @@ sub cores_of { my ($node) = @_; return glob $node->data_dir . '/core*'; }
 sub crash
 {
 	my ($node, $pid) = @_;
+	my $offset = -s $node->logfile;
 
 	kill 'ABRT', $pid or die "$pid: $!";
-	wait_for(sub { run_sql($node, 'SELECT 1')->{out} eq '1' && !-e "/proc/$pid" }, 'the restart after a crash');
+	wait_for(sub { log_since($node, $offset) =~ /all server processes terminated; reinitializing/ }, 'the server to notice');
+	wait_for(sub { run_sql($node, 'SELECT 1')->{out} eq '1' }, 'the restart after a crash');
 	return;
 }
 
