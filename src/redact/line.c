@@ -352,18 +352,22 @@ cover_context(ErrorData *line, char *context, bool belongs)
  * PASSWORD '...', wherever it stands.  A context and an audit's line may have it
  * within quotes of their own, and then the statement tells.
  */
+static bool
+has_password(const ErrorData *line, const char *text)
+{
+	bool		is_quoting = text == line->context || (text == line->message && begins(text, "AUDIT: "));
+
+	if (text == NULL)
+		return false;
+	return (is_quoting && statement_hide() == MASK_PASSWORDS) || words_judge(text, strlen(text)) == MASK_PASSWORDS;
+}
+
 static void
 cover_passwords(const ErrorData *line, char *text)
 {
-	bool		is_context = text == line->context;
-	bool		is_audit = text == line->message && begins(text, "AUDIT: ");
-	bool		is_told = (is_context || is_audit) && statement_hide() == MASK_PASSWORDS;
-
-	if (text == NULL || (!is_told && words_judge(text, strlen(text)) != MASK_PASSWORDS))
+	if (!has_password(line, text))
 		return;
-	if (is_context)
-		cover_quoted(text, "'$");
-	else if (is_audit)
+	if (text == line->message && begins(text, "AUDIT: "))
 		cover_audited(text);
 	else
 		cover_sql(text, MASK_PASSWORDS);
@@ -407,21 +411,25 @@ cover_texts(ErrorData *line)
 	MaskJudgement statement = statement_hide_for_line();
 	bool		names = names_secret(line->message);
 	bool		belongs = !is_ours && belongs_to_one(line, statement);
-	char	   *const texts[] = {line->message, line->detail, line->detail_log, line->hint, line->context, line->internalquery};
+	bool		is_context_told = has_password(line, line->context);
+	char	   *const texts[] = {line->message, line->detail, line->detail_log, line->hint, line->internalquery};
 
-	/* First, while they are whole; what is said of quotes may cover a part of one. */
+	/* Passwords while it can be seen that they are some, then values while they are whole, and then what stands in quotes. */
+	for (int i = 0; i < lengthof(texts); i++)
+		cover_passwords(line, texts[i]);
 	for (int i = 0; i < lengthof(texts); i++)
 		cover_values(line, texts[i]);
+	values_cover(line->context);
 	if (line->message)
 		cover_message(line, names, belongs);
 	cover_detail(line, line->detail, belongs);
 	cover_detail(line, line->detail_log, belongs);
 	cover_hint(line->hint, belongs);
 	cover_context(line, line->context, belongs);
+	if (is_context_told)
+		cover_quoted(line->context, "'$");
 	if (belongs)
 		cover_sql(line->internalquery, MASK_ALL);
-	for (int i = 0; i < lengthof(texts); i++)
-		cover_passwords(line, texts[i]);
 	if (statement != MASK_NOTHING)
 		statement_report();
 }

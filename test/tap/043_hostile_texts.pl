@@ -846,6 +846,24 @@ grows_little('long statements', sub {
 	});
 unlike(slurp_file($small->logfile), qr/PANIC|TRAP|XX000|terminated by signal/, 'no internal error');
 
+# ---- without preloading ----
+
+configure($small, "shared_preload_libraries = ''\nlog_statement = all\n", 'restart');
+@kept = ();
+my $bare = connect_to($small);
+my $raw = new_canary();
+is($bare->ask("SET secrets.x = '$raw' /* secrets.put( */")->{state}, '', 'before the library is there');
+$bare->value(q{LOAD 'secrets'});
+foreach my $round (1, 2)
+{
+	is($bare->ask((put('bare'))[0])->{state}, '58000', 'LOAD: nothing works');
+	is($bare->ask("SELECT secrets.put('bare', '@{[ keep() ]}'")->{state}, '42601', 'nor parses');
+	is($bare->bound(q{SELECT secrets.put('bare', $1)}, [ keep() ])->{state}, '58000', 'nor when it is bound');
+	$bare->value($_) foreach ('DISCARD ALL', q{LOAD 'secrets'});
+}
+is_deeply(found_in([ $small->logfile ], map { parts_of($_) } @kept), {}, 'but it is masked');
+is(scalar keys %{ found_in([ $small->logfile ], parts_of($raw)) }, 2, 'what came before is not');
+
 # ---- pg_cron ----
 
 if ($has_cron)
