@@ -61,15 +61,74 @@ judge_part(const char *text, int location, int length)
 	return words_judge(part, len);
 }
 
+/*
+ * The long text within a function that was masked last, with what it is masked:
+ * its statements come by one after the other, each with the whole text.
+ */
+static struct
+{
+	char	   *text;
+	char	   *masked;
+	Size		len;
+	MaskJudgement judgement;
+	bool		differs;
+}			last;
+
+static void
+forget_last(void)
+{
+	if (last.text == NULL)
+		return;
+	explicit_bzero(last.text, last.len);
+	free(last.text);
+	free(last.masked);
+	memset(&last, 0, sizeof(last));
+}
+
+static bool
+is_last(const char *text, Size len, MaskJudgement judgement)
+{
+	return last.text && last.len == len && last.judgement == judgement && memcmp(last.text, text, len) == 0;
+}
+
+static void
+keep_last(const char *text, const char *masked, Size len, MaskJudgement judgement, bool differs)
+{
+	forget_last();
+	last.text = malloc(len);
+	last.masked = malloc(len);
+	if (last.text == NULL || last.masked == NULL)
+	{
+		free(last.text);
+		free(last.masked);
+		memset(&last, 0, sizeof(last));
+		return;
+	}
+	memcpy(last.text, text, len);
+	memcpy(last.masked, masked, len);
+	last.len = len;
+	last.judgement = judgement;
+	last.differs = differs;
+}
+
 /* NULL: there is nothing to mask in it. */
 static const char *
 mask_copy(const char *text, MaskJudgement judgement)
 {
 	Size		len = strlen(text);
-	char	   *masked = MemoryContextAllocHuge(CurrentMemoryContext, len + 1);
+	bool		is_kept = len > LONG_TEXT && is_last(text, len, judgement);
+	char	   *masked;
+	bool		differs;
 
-	memcpy(masked, text, len + 1);
-	if (words_mask(masked, len, judgement))
+	if (is_kept && !last.differs)
+		return NULL;
+	masked = MemoryContextAllocHuge(CurrentMemoryContext, len + 1);
+	memcpy(masked, is_kept ? last.masked : text, len);
+	masked[len] = '\0';
+	differs = is_kept || words_mask(masked, len, judgement);
+	if (len > LONG_TEXT && !is_kept)
+		keep_last(text, masked, len, judgement, differs);
+	if (differs)
 		return masked;
 	pfree(masked);
 	return NULL;
@@ -347,6 +406,8 @@ on_transaction_end(XactEvent event, void *arg)
 {
 	if (event == XACT_EVENT_ABORT && words_count())
 		statement_report_failed();
+	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT)
+		forget_last();
 }
 
 void

@@ -165,9 +165,24 @@ try_relation(Search *search, Finding finding)
 }
 
 static bool
+is_odd(const char *word)
+{
+	if (!byte_is(word[0], BYTE_LETTER))
+		return true;
+	while (*word && byte_is(*word, BYTE_NAME))
+		word++;
+	return *word != '\0';
+}
+
+static bool
 try_word(Search *search, const MaskWord *word, Finding finding)
 {
 	finding.word = word;
+	if (finding.is_unicode && is_odd(word->name))
+	{
+		finding.name--;			/* where its quote is */
+		finding.is_quoted = true;
+	}
 	switch (word->kind)
 	{
 		case MASK_CALL:
@@ -288,6 +303,7 @@ try_unicode(Search *search, size_t at, Finding finding)
 	if (to - from >= LONGEST_GAP)
 		return cannot_tell(search);
 	finding.name = from;
+	finding.is_unicode = true;
 	finding.end = to < search->len ? to + 1 : to;
 	escape = read_uescape(search, &finding.end);
 	if (escape == '\0')
@@ -400,16 +416,6 @@ try_odd_run(Search *search, size_t from, size_t to)
 }
 
 /* ---- words that stand in quotes ---- */
-
-static bool
-is_odd(const char *word)
-{
-	if (!byte_is(word[0], BYTE_LETTER))
-		return true;
-	while (*word && byte_is(*word, BYTE_NAME))
-		word++;
-	return *word != '\0';
-}
 
 /* Where the word ends that is written there, between quotes; NOWHERE: it is not. */
 static size_t

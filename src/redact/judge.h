@@ -13,6 +13,7 @@ typedef struct Finding
 {
 	const MaskWord *word;		/* NULL: one could not tell, and says yes */
 	bool		is_quoted;		/* name is where its quote is */
+	bool		is_unicode;		/* U&"...": name is behind its quote, unless is_quoted */
 	size_t		into;			/* INTO, or another word that says as much */
 	size_t		schema;
 	size_t		dot;

@@ -9,7 +9,7 @@
 #include "redact/mask.h"
 
 static const MaskWord words[] = {
-	{"put", MASK_CALL}, {"patch", MASK_CALL}, {"inbox", MASK_RELATION}, {"Keep_It", MASK_ANYWHERE}, {"my put", MASK_CALL},
+	{"put", MASK_CALL}, {"patch", MASK_CALL}, {"inbox", MASK_RELATION}, {"Keep_It", MASK_ANYWHERE}, {"odd word", MASK_CALL},
 };
 
 static MaskIndex word_index;
