@@ -45,7 +45,7 @@ look_at_owner_and_mode(Findings *findings, const char *path, const struct stat *
 		check_found(findings, SEVERITY_CRITICAL,
 					psprintf("root key file \"%s\" is open to others than the server's user (mode %04o)",
 							 path, (unsigned) st->st_mode & 07777),
-					psprintf("chmod 0600 %s; and since others may have read it, another root key: secrets.add_root_key()", path));
+					psprintf("chmod 0400 %s; and since others may have read it, another root key: secrets.add_root_key()", path));
 	if (st->st_uid != geteuid() && st->st_uid != 0)
 		check_found(findings, SEVERITY_CRITICAL,
 					psprintf("root key file \"%s\" belongs to user %u, who is neither the server's nor root", path, st->st_uid),
