@@ -36,8 +36,9 @@ static ExecutorRun_hook_type next_run = NULL;
 /* The text within a function that was masked last: it is planned and run under this very text, if it was made for one time. */
 static const char *masked_within = NULL;
 
-/* A session that has never named a secret is not asked about at every start. */
+/* A session that has never named a secret, or a password, is not asked about at every start. */
 static bool has_named = false;
+static bool has_masked = false;
 
 /* ---- which, and what of it ---- */
 
@@ -216,6 +217,7 @@ redact_query(ParseState *pstate, Query *query, JumbleState *jstate)
 
 	if (judgement != MASK_NOTHING)
 	{
+		has_masked = true;
 		masked = find_masked(text, judgement);
 		if (masked && statement_is(text))
 			statement_report();
@@ -298,10 +300,10 @@ static PlannedStmt *
 on_plan(Query *query, const char *text, int options, ParamListInfo params)
 {
 	const char *masked = NULL;
-	bool		is_within = text && text == masked_within && !statement_is(text);
+	bool		is_within = has_masked && text && text == masked_within && !statement_is(text);
 	PlannedStmt *plan;
 
-	if (text && words_count())
+	if (has_masked && text && words_count())
 	{
 		if (statement_is_masked() && statement_is(text))
 			masked = statement_masked();
@@ -383,15 +385,22 @@ find_shown(const QueryDesc *query, MaskJudgement judgement)
 }
 
 static void
-on_start(QueryDesc *query, int flags)
+look_at_start(QueryDesc *query)
 {
 	MaskJudgement judgement = has_named || query->sourceText == masked_within ? judge_run(query) : MASK_NOTHING;
-	const char *shown = words_count() && query->sourceText ? find_shown(query, judgement) : NULL;
+	const char *shown = find_shown(query, judgement);
 
 	if (shown)
 		query->sourceText = shown;
 	if (judgement == MASK_ALL)
 		note_secret(query);
+}
+
+static void
+on_start(QueryDesc *query, int flags)
+{
+	if (has_masked && words_count() && query->sourceText)
+		look_at_start(query);
 	if (next_start)
 		next_start(query, flags);
 	else

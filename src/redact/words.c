@@ -3,7 +3,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -53,6 +52,16 @@ words_count(void)
 
 /* ---- the words ---- */
 
+static MaskWords known = {.harmless = harmless, .nharmless = lengthof(harmless), .index = &word_index};
+
+static void
+know_words(void)
+{
+	word_index = mask_index(words, nwords);
+	known.words = words;
+	known.nwords = nwords;
+}
+
 /* In memory that outlives all contexts: the postmaster's words are its children's. */
 static bool
 insert(MaskWord word, int at)
@@ -65,7 +74,7 @@ insert(MaskWord word, int at)
 	memmove(words + at + 1, words + at, (size_t) (nwords - at) * sizeof(MaskWord));
 	words[at] = word;
 	nwords++;
-	word_index = mask_index(words, nwords);
+	know_words();
 	return true;
 }
 
@@ -189,55 +198,33 @@ assign_functions(const char *list, void *extra)
 {
 	for (; nwords > nours; nwords--)
 		free(unconstify(char *, words[nwords - 1].name));
-	word_index = mask_index(words, nwords);
+	know_words();
 	(void) each_function(list, append_users);
 }
 
 /* ---- asking ---- */
 
-/* What is in the search path may stand without its schema. */
-static MaskWords
-current_words(void)
-{
-	return (MaskWords) {
-		.words = words,
-		.nwords = nwords,
-		.harmless = harmless,
-		.nharmless = lengthof(harmless),
-		.index = &word_index,
-		.is_in_path = namespace_search_path && strstr(namespace_search_path, "secrets")
-	};
-}
-
 bool
 words_are_in(const char *text, Size len)
 {
-	MaskWords	known = current_words();
-
 	return mask_judge(text, len, &known) == MASK_ALL;
 }
 
 MaskJudgement
 words_judge(const char *text, Size len)
 {
-	MaskWords	known = current_words();
-
 	return redact_logs ? mask_judge(text, len, &known) : MASK_NOTHING;
 }
 
 bool
 words_mask(char *text, Size len, MaskJudgement judgement)
 {
-	MaskWords	known = current_words();
-
 	return judgement != MASK_NOTHING && mask_sql(text, len, &known, judgement);
 }
 
 MaskParams
 words_find_params(const char *text, Size len)
 {
-	MaskWords	known = current_words();
-
 	return mask_find_params(text, len, &known);
 }
 
