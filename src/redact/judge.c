@@ -178,11 +178,7 @@ static bool
 try_word(Search *search, const MaskWord *word, Finding finding)
 {
 	finding.word = word;
-	if (finding.is_unicode && is_odd(word->name))
-	{
-		finding.name--;			/* where its quote is */
-		finding.is_quoted = true;
-	}
+	finding.is_quoted = is_odd(word->name);
 	switch (word->kind)
 	{
 		case MASK_CALL:
@@ -303,7 +299,7 @@ try_unicode(Search *search, size_t at, Finding finding)
 	if (to - from >= LONGEST_GAP)
 		return cannot_tell(search);
 	finding.name = from;
-	finding.is_unicode = true;
+	finding.name_end = to < search->len ? to : search->len;
 	finding.end = to < search->len ? to + 1 : to;
 	escape = read_uescape(search, &finding.end);
 	if (escape == '\0')
@@ -326,7 +322,7 @@ static bool
 try_run(Search *search, size_t from, size_t to, Finding finding)
 {
 	finding.name = from;
-	finding.end = to;
+	finding.name_end = finding.end = to;
 	if (is_unicode_prefix(search, from, to))
 		return try_unicode(search, to + 1, finding);
 	return try_name(search, search->text + from, to - from, finding);
@@ -448,13 +444,13 @@ find_odd(Search *search)
 	{
 		Finding		finding = nothing;
 
-		finding.name = (size_t) (quote++ - text);
-		finding.is_quoted = true;
+		finding.name = (size_t) (++quote - text);
 		for (int i = 0; i < search->words->nwords && !search->is_found; i++)
 		{
 			const MaskWord *word = &search->words->words[i];
 
-			finding.end = is_odd(word->name) ? skip_quoted(search, finding.name + 1, word->name) : NOWHERE;
+			finding.end = is_odd(word->name) ? skip_quoted(search, finding.name, word->name) : NOWHERE;
+			finding.name_end = finding.end - 1;
 			if (finding.end != NOWHERE)
 				(void) try_word(search, word, finding);
 		}

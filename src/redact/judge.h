@@ -12,13 +12,13 @@
 typedef struct Finding
 {
 	const MaskWord *word;		/* NULL: one could not tell, and says yes */
-	bool		is_quoted;		/* name is where its quote is */
-	bool		is_unicode;		/* U&"...": name is behind its quote, unless is_quoted */
+	bool		is_quoted;		/* can be written in quotes only */
 	size_t		into;			/* INTO, or another word that says as much */
 	size_t		schema;
 	size_t		dot;
-	size_t		name;
-	size_t		end;			/* of the name as it is written */
+	size_t		name;			/* as it is written, without quotes */
+	size_t		name_end;
+	size_t		end;			/* with its quotes, and UESCAPE */
 	size_t		parenthesis;
 	bool		has_password;	/* the word stands somewhere before it */
 } Finding;

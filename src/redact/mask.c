@@ -11,7 +11,7 @@
 #include "redact/token.h"
 
 #define SCHEMA		"secrets"
-#define UNKNOWN		"x"			/* a function that is not in it */
+#define UNKNOWN		'x'			/* what functions are called that are not in it */
 
 /* Bodies within bodies that are masked as SQL; what lies deeper is covered whole. */
 #define MOST_BODIES 4
@@ -543,10 +543,13 @@ can_uncover(const Finding *finding)
 	return finding->word || (finding->schema != NOWHERE && finding->parenthesis != NOWHERE);
 }
 
-static const char *
-name_of(const Finding *finding)
+/* Its last bytes are where they were, so that no gap becomes longer. */
+static size_t
+name_from(const Finding *finding)
 {
-	return finding->word ? finding->word->name : UNKNOWN;
+	size_t		len = finding->word ? strlen(finding->word->name) : 0;
+
+	return len > 0 && len < finding->name_end - finding->name ? finding->name_end - len : finding->name;
 }
 
 static size_t
@@ -554,7 +557,9 @@ found_from(const Finding *finding)
 {
 	if (finding->into != NOWHERE)
 		return finding->into;
-	return finding->schema != NOWHERE ? finding->schema : finding->name;
+	if (finding->schema != NOWHERE)
+		return finding->schema;
+	return name_from(finding) - (finding->is_quoted ? 1 : 0);
 }
 
 static size_t
@@ -562,16 +567,39 @@ found_to(const Finding *finding)
 {
 	if (finding->parenthesis != NOWHERE)
 		return finding->parenthesis + 1;
-	return finding->name + strlen(name_of(finding)) + (finding->is_quoted ? 2 : 0);
+	return finding->name_end + (finding->is_quoted ? 1 : 0);
 }
 
 /* In a place that was covered. */
 static void
-write_back(Cover *cover, size_t at, const char *word, size_t len)
+write_back(Cover *cover, size_t at, char byte)
 {
-	for (size_t i = 0; i < len && at + i < cover->len && at != NOWHERE; i++)
-		if (cover->text[at + i] == ' ')
-			cover_byte(cover, at + i, word[i]);
+	if (at < cover->len && cover->text[at] == ' ')
+		cover_byte(cover, at, byte);
+}
+
+static void
+write_word_back(Cover *cover, size_t at, const char *word)
+{
+	for (; at != NOWHERE && *word; word++)
+		write_back(cover, at++, *word);
+}
+
+static void
+write_name_back(Cover *cover, const Finding *finding)
+{
+	size_t		from = name_from(finding);
+
+	if (finding->word)
+		write_word_back(cover, from, finding->word->name);
+	else
+		for (size_t at = from; at < finding->name_end; at++)
+			write_back(cover, at, UNKNOWN);
+	if (finding->is_quoted)
+	{
+		write_back(cover, from - 1, '"');
+		write_back(cover, finding->name_end, '"');
+	}
 }
 
 /*
@@ -581,24 +609,14 @@ write_back(Cover *cover, size_t at, const char *word, size_t len)
 static void
 uncover(Cover *cover, const Finding *finding)
 {
-	const char *name = name_of(finding);
-	size_t		len = strlen(name);
-
-	for (size_t at = found_from(finding); at < found_to(finding); at++)
+	for (size_t at = found_from(finding); at < found_to(finding) && at < cover->len; at++)
 		if (cover->text[at] == '*')
 			cover_byte(cover, at, ' ');
-	write_back(cover, finding->into, "into", 4);
-	write_back(cover, finding->schema, SCHEMA, sizeof(SCHEMA) - 1);
-	write_back(cover, finding->dot, ".", 1);
-	write_back(cover, finding->parenthesis, "(", 1);
-	if (finding->is_quoted)
-	{
-		write_back(cover, finding->name, "\"", 1);
-		write_back(cover, finding->name + 1, name, len);
-		write_back(cover, finding->name + 1 + len, "\"", 1);
-	}
-	else
-		write_back(cover, finding->name, name, len);
+	write_word_back(cover, finding->into, "into");
+	write_word_back(cover, finding->schema, SCHEMA);
+	write_word_back(cover, finding->dot, ".");
+	write_word_back(cover, finding->parenthesis, "(");
+	write_name_back(cover, finding);
 }
 
 static void

@@ -7,7 +7,6 @@ use warnings FATAL => 'all';
 use FindBin;
 use lib "$FindBin::RealBin/lib";
 use HostileTest;
-use IPC::Run ();
 use LeakTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -891,8 +890,8 @@ foreach my $left (@left, undef)
 	wait_for_lock($killed);
 	kill 'KILL', $killed->{pid};
 	$killed->answer;
-	# Until all have been told to go, some are let in.
-	$_->answer foreach grep { $_->send('SELECT pg_sleep(10)'); 1 } $watcher;
+	# It is gone too, when all have been told to go.
+	$watcher->ask('SELECT pg_sleep(10)');
 	wait_for(sub { $watcher = eval { connection() }; $watcher && $watcher->ask('SELECT 1')->{state} eq '' }, 'the server after a crash');
 }
 @lines = lines_with(qr/Failed process was running/);

@@ -289,7 +289,7 @@ misspelt(void)
 	expect(MASK_NOTHING, "select secrets.putt, secrets.x + (1)");
 	expect(MASK_NOTHING, "select other.putt('a')");
 	expect_masked_and_judged("select secrets.putt('a', '~b~')");
-	expect_becomes("execute 'select secrets.putt(''a'')'", "execute '*******secrets.x   (******'");
+	expect_becomes("execute 'select secrets.putt(''a'')'", "execute '*******secrets.xxxx(******'");
 }
 
 /* A gap so long that one could look at it for ever. */
@@ -574,7 +574,7 @@ a_word_stays(void)
 	expect_masked_and_judged("select '~my ~keep_it~ x~'");
 	expect_masked_and_judged("select ~1~ --~ ~put (~x)~");
 	expect_masked_and_judged("select $$~x ~\"odd word\"(~y)~$$");
-	expect_becomes("select $$x U&\"\\0070ut\"(y)$$", "select $$*****put     (**$$");
+	expect_becomes("select $$x U&\"\\0070ut\"(y)$$", "select $$*********put (**$$");
 	expect_masked_and_judged("select put('~x~'), '~put(y)~'");
 }
 
