@@ -536,11 +536,16 @@ mask_code(Cover *cover, size_t from, size_t end, int nbodies)
 
 /* ---- what it was ---- */
 
-/* One of the words, or a function of the schema that nobody knows. */
+/*
+ * One of the words, or a function of the schema that nobody knows.  The quotes of
+ * what can be written in quotes only might end what it stands in.
+ */
 static bool
 can_uncover(const Finding *finding)
 {
-	return finding->word || (finding->schema != NOWHERE && finding->parenthesis != NOWHERE);
+	if (finding->word)
+		return !finding->is_quoted;
+	return finding->schema != NOWHERE && finding->parenthesis != NOWHERE;
 }
 
 /* Its last bytes are where they were, so that no gap becomes longer. */
@@ -559,15 +564,13 @@ found_from(const Finding *finding)
 		return finding->into;
 	if (finding->schema != NOWHERE)
 		return finding->schema;
-	return name_from(finding) - (finding->is_quoted ? 1 : 0);
+	return name_from(finding);
 }
 
 static size_t
 found_to(const Finding *finding)
 {
-	if (finding->parenthesis != NOWHERE)
-		return finding->parenthesis + 1;
-	return finding->name_end + (finding->is_quoted ? 1 : 0);
+	return finding->parenthesis != NOWHERE ? finding->parenthesis + 1 : finding->name_end;
 }
 
 /* In a place that was covered. */
@@ -595,11 +598,6 @@ write_name_back(Cover *cover, const Finding *finding)
 	else
 		for (size_t at = from; at < finding->name_end; at++)
 			write_back(cover, at, UNKNOWN);
-	if (finding->is_quoted)
-	{
-		write_back(cover, from - 1, '"');
-		write_back(cover, finding->name_end, '"');
-	}
 }
 
 /*

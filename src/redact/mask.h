@@ -90,10 +90,11 @@ extern MaskJudgement mask_judge(const char *text, size_t len, const MaskWords *w
  * quote, literals that touch what they never do.  A quote that should have been
  * doubled does that, nearly always.
  *
- * To mask twice changes nothing more, and what named a word still does: of those
- * in literals and comments one is left, if there is no other.  (Where judgement
- * could only say that it cannot tell, that may be lost.)  Returns whether anything
- * was changed.
+ * To mask twice covers no less, and nothing more in what is SQL; and what named a
+ * word still does: of those in literals and comments one is left, if there
+ * is no other.  (Not of words that can be written in quotes only, and not where
+ * judgement could only say that it cannot tell.)  Returns whether anything was
+ * changed.
  */
 extern bool mask_sql(char *text, size_t len, const MaskWords *words, MaskJudgement judgement);
 

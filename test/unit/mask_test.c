@@ -573,7 +573,6 @@ a_word_stays(void)
 	expect_becomes("execute 'copy inbox from x'", "execute 'into inbox*******'");
 	expect_masked_and_judged("select '~my ~keep_it~ x~'");
 	expect_masked_and_judged("select ~1~ --~ ~put (~x)~");
-	expect_masked_and_judged("select $$~x ~\"odd word\"(~y)~$$");
 	expect_becomes("select $$x U&\"\\0070ut\"(y)$$", "select $$*********put (**$$");
 	expect_masked_and_judged("select put('~x~'), '~put(y)~'");
 }
