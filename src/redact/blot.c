@@ -57,6 +57,7 @@ struct Blotter
 	SipKey		key;
 	uint32_t	gate_key;
 	int			now;			/* which of the ages */
+	int			nfull;			/* times that it was full since the caller began one */
 	Age			ages[2];
 };
 
@@ -148,13 +149,28 @@ blot_init(Blotter *blotter, const uint8_t key[BLOT_KEY_LEN])
 	forget(&blotter->ages[1]);
 	blotter->key = sip_key(key);
 	blotter->gate_key = (uint32_t) blotter->key.halves[0] | 1;
+	blotter->nfull = 0;
+}
+
+static void
+turn(Blotter *blotter)
+{
+	blotter->now = 1 - blotter->now;
+	forget(&blotter->ages[blotter->now]);
 }
 
 void
 blot_age(Blotter *blotter)
 {
-	blotter->now = 1 - blotter->now;
-	forget(&blotter->ages[blotter->now]);
+	turn(blotter);
+	blotter->nfull = 0;
+}
+
+/* The first time it is the age before that is forgotten. */
+bool
+blot_has_lost(const Blotter *blotter)
+{
+	return blotter->nfull > 1;
 }
 
 bool
@@ -262,7 +278,10 @@ blot_remember(Blotter *blotter, const char *value, size_t len)
 	if (len < BLOT_SHORTEST)
 		return;
 	if (is_full(&blotter->ages[blotter->now]))
-		blot_age(blotter);
+	{
+		turn(blotter);
+		blotter->nfull++;
+	}
 	for (size_t i = 0; i < len && i < sizeof(folded); i++)
 	{
 		folded[i] = view_fold((uint8_t) value[i]);

@@ -55,6 +55,9 @@ extern void blot_remember(Blotter *blotter, const char *value, size_t len);
 extern void blot_age(Blotter *blotter);
 extern bool blot_is_empty(const Blotter *blotter);
 
+/* More have come in this age than can be remembered: the first of them are forgotten. */
+extern bool blot_has_lost(const Blotter *blotter);
+
 /*
  * Covers each value with asterisks, in place: as many bytes as before, whether or
  * not they are whole characters.  True: there was one.  Work grows with the length

@@ -92,19 +92,23 @@ is_glued(const Cover *cover, const Token *before, const Token *token)
 	return (before->kind == TOKEN_QUOTED_NAME && is_bare(token)) || (token->kind == TOKEN_QUOTED_NAME && is_bare(before));
 }
 
-/* Of what may stand before a literal without a blank: types and the like, and never a value. */
-static bool
-is_glued_name(const Cover *cover, const Token *before, const Token *token)
+bool
+cover_is_prefix(const Cover *cover, const Token *name)
 {
 	static const char *const usual[] = {"date", "time", "timestamp", "timestamptz", "interval", "as", "in", "like", "select",
 	"password", "language", "values", "and", "or", "then", "else", "json", "jsonb", "text", "bytea", "uuid", "inet", NULL};
 
-	if (before->kind != TOKEN_NAME || before->to != token->from || !token_is_literal(token))
-		return false;
 	for (int i = 0; usual[i]; i++)
-		if (token_is_word(before, cover->text, usual[i]))
-			return false;
-	return true;
+		if (token_is_word(name, cover->text, usual[i]))
+			return true;
+	return false;
+}
+
+static bool
+is_glued_name(const Cover *cover, const Token *before, const Token *token)
+{
+	return before->kind == TOKEN_NAME && before->to == token->from && token_is_literal(token)
+		&& !cover_is_prefix(cover, before);
 }
 
 /* Dollars at its end, quotes of a word processor: parts of names, where there is no other reading. */

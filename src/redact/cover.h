@@ -15,6 +15,7 @@ typedef struct Cover
 	size_t		len;
 	const MaskWords *words;
 	bool		is_look;		/* nothing is written */
+	bool		has_words;		/* a word may be a value that was not quoted */
 	bool		is_changed;
 	bool		is_cut;			/* ends within quotes */
 	size_t		first;			/* where the first value is, */
@@ -33,6 +34,9 @@ extern void cover_note_value(Cover *cover, size_t at);
  * value ends it?  Then it is noted.
  */
 extern bool cover_doubts(Cover *cover, const Token *before, const Token *token);
+
+/* May that word stand before a literal without a blank?  Types and the like, and never a value. */
+extern bool cover_is_prefix(const Cover *cover, const Token *name);
 
 /*
  * What is in doubt is covered from the first value on, to the end.  What stands

@@ -22,6 +22,7 @@
 #include "redact/hooks.h"
 #include "redact/literals.h"
 #include "redact/statement.h"
+#include "redact/values.h"
 #include "redact/words.h"
 
 /* Within functions, of a text longer than this only the statement at hand is looked at: it may be one of very many. */
@@ -215,6 +216,8 @@ redact_query(ParseState *pstate, Query *query, JumbleState *jstate)
 	MaskJudgement judgement = judge_query(text, query);
 	const char *masked = NULL;
 
+	if (statement_is(text) && query->commandType != CMD_UTILITY)
+		statement_understood();
 	if (judgement != MASK_NOTHING)
 	{
 		has_masked = true;
@@ -264,6 +267,20 @@ on_analyze(ParseState *pstate, Query *query, JumbleState *jstate)
 
 /* ---- utility statements ---- */
 
+/* A value that has passed: a function may have put it into the text of a statement. */
+static const char *
+without_values(const char *text)
+{
+	Size		len = values_any() ? strnlen(text, LONG_TEXT + 1) : 0;
+	char	   *covered;
+
+	if (len == 0 || len > LONG_TEXT)
+		return text;
+	covered = pnstrdup(text, len);
+	values_cover_sql(covered, len);
+	return covered;
+}
+
 /* What they and other extensions keep of it: views, prepared statements, cursors, statistics. */
 static const char *
 presentable(PlannedStmt *statement, const char *text)
@@ -276,10 +293,8 @@ presentable(PlannedStmt *statement, const char *text)
 	judgement = statement_is(text) ? statement_hide() : judge_part(text, statement->stmt_location, statement->stmt_len);
 	if (judgement != MASK_ALL && literals_executes(statement->utilityStmt))
 		judgement = MASK_ALL;
-	if (judgement == MASK_NOTHING)
-		return text;
-	masked = find_masked(text, judgement);
-	return masked ? masked : text;
+	masked = judgement == MASK_NOTHING ? NULL : find_masked(text, judgement);
+	return masked ? masked : without_values(text);
 }
 
 static void
@@ -352,17 +367,6 @@ is_noted(const char *text)
 	return false;
 }
 
-static void
-on_run(QueryDesc *query, RUN_ARGUMENTS)
-{
-	if (has_named && query->sourceText && is_noted(query->sourceText))
-		statement_runs_secret();
-	if (next_run)
-		next_run(query, RUN_ARGUMENT_NAMES);
-	else
-		standard_ExecutorRun(query, RUN_ARGUMENT_NAMES);
-}
-
 static MaskJudgement
 judge_run(const QueryDesc *query)
 {
@@ -371,6 +375,18 @@ judge_run(const QueryDesc *query)
 	if (is_of_message(query))
 		return statement_hide();
 	return judge_part(query->sourceText, query->plannedstmt->stmt_location, query->plannedstmt->stmt_len);
+}
+
+static void
+on_run(QueryDesc *query, RUN_ARGUMENTS)
+{
+	/* Where that text was there may be another one by now. */
+	if (has_named && query->sourceText && is_noted(query->sourceText) && judge_run(query) == MASK_ALL)
+		statement_runs_secret();
+	if (next_run)
+		next_run(query, RUN_ARGUMENT_NAMES);
+	else
+		standard_ExecutorRun(query, RUN_ARGUMENT_NAMES);
 }
 
 /* What others are to see of its text; NULL: as it is. */

@@ -94,6 +94,13 @@ cover_sql(char *text, MaskJudgement judgement)
 		(void) words_mask(text, strlen(text), judgement);
 }
 
+/* log_statement's line comes before it is known what is a column; and so do others of what is prepared, or executed by name. */
+static MaskJudgement
+judgement_by_now(void)
+{
+	return statement_is_understood() ? MASK_ALL : MASK_UNQUOTED;
+}
+
 /* ---- lines of certain kinds ---- */
 
 static bool
@@ -190,7 +197,7 @@ cover_audited(char *message)
 	if (memmem(statement, end - statement, "\"\"", 2))
 		(void) mask_between(statement, end - statement, "'$/-");
 	else
-		(void) words_mask(statement, end - statement, MASK_ALL);
+		(void) words_mask(statement, end - statement, judgement_by_now());
 }
 
 /*
@@ -280,13 +287,38 @@ quotes_input(const ErrorData *line)
 	return quotes_data(line) || line->sqlerrcode == ERRCODE_SYNTAX_ERROR;
 }
 
+/* Names that are not to be found are told with their dots, and without quotes. */
+static bool
+quotes_dotted_name(const ErrorData *line)
+{
+	return line->sqlerrcode == ERRCODE_SYNTAX_ERROR || line->sqlerrcode == ERRCODE_FEATURE_NOT_SUPPORTED
+		|| line->sqlerrcode == ERRCODE_UNDEFINED_COLUMN || line->sqlerrcode == ERRCODE_AMBIGUOUS_COLUMN
+		|| line->sqlerrcode == ERRCODE_UNDEFINED_TABLE;
+}
+
+static void
+cover_dotted_names(char *text)
+{
+	const char *const blanks = " \t\n";
+
+	for (text += strspn(text, blanks); *text; text += strspn(text, blanks))
+	{
+		Size		len = strcspn(text, blanks);
+		char	   *dot = memchr(text, '.', len);
+
+		if (dot && dot > text && dot + 1 < text + len)
+			memset(text, '*', len);
+		text += len;
+	}
+}
+
 static void
 cover_message(ErrorData *line, bool names, bool belongs)
 {
 	char	   *statement = belongs ? find_statement(line) : NULL;
 
 	if (statement)
-		cover_sql(statement, MASK_ALL);
+		cover_sql(statement, judgement_by_now());
 	else if (belongs && begins(line->message, "AUDIT: "))
 		cover_audited(line->message);
 	else if (belongs && is_plan_as_text(line->message))
@@ -297,6 +329,8 @@ cover_message(ErrorData *line, bool names, bool belongs)
 		cover_quoted(line->message, "'$");
 	else if (belongs)
 		cover_words(line->message, "'\"");
+	if (belongs && line->elevel >= ERROR && quotes_dotted_name(line))
+		cover_dotted_names(line->message);
 }
 
 static void
@@ -388,7 +422,7 @@ belongs_to_one(const ErrorData *line, MaskJudgement statement)
 {
 	return statement == MASK_ALL || names_secret(line->message) || names_secret(line->internalquery)
 		|| (begins(line->detail, "prepare: ") && names_secret(line->detail))
-		|| statement_has_run_secret() || may_belong(line);
+		|| statement_has_run_secret() || may_belong(line) || values_are_lost();
 }
 
 /* What becomes of a line's statement is decided by the server in this way. */
@@ -408,7 +442,7 @@ static void
 cover_texts(ErrorData *line)
 {
 	bool		is_ours = line->hide_stmt && line->hide_ctx && line->elevel >= ERROR;
-	MaskJudgement statement = statement_hide_for_line();
+	MaskJudgement statement = statement_hide_for_line(line->elevel >= ERROR);
 	bool		names = names_secret(line->message);
 	bool		belongs = !is_ours && belongs_to_one(line, statement);
 	bool		is_context_told = has_password(line, line->context);
@@ -429,7 +463,7 @@ cover_texts(ErrorData *line)
 	if (is_context_told)
 		cover_quoted(line->context, "'$");
 	if (belongs)
-		cover_sql(line->internalquery, MASK_ALL);
+		cover_sql(line->internalquery, line->elevel >= ERROR ? MASK_UNQUOTED : MASK_ALL);
 	if (statement != MASK_NOTHING)
 		statement_report();
 }

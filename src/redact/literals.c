@@ -11,6 +11,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "commands/prepare.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
 #include "utils/fmgroids.h"
@@ -24,6 +25,7 @@
 #include "redact/words.h"
 
 #define DEEPEST 16				/* queries within queries that a column is traced through */
+#define MOST_STEPS 1000000		/* and expressions that are looked at, for one that names many columns is looked at for each */
 
 typedef enum LiteralsAre
 {
@@ -67,6 +69,8 @@ tell(void)
 }
 
 /* ---- is it a constant? ---- */
+
+static int	nsteps = 0;			/* for the statement at hand */
 
 /* A query, and those it stands in. */
 typedef struct Scope
@@ -113,8 +117,12 @@ has_constant(List *rows, AttrNumber column, const Scope *scope)
 	ListCell   *row;
 
 	foreach(row, rows)
+	{
+		if (nsteps >= MOST_STEPS)
+			break;
 		if (is_constant(list_nth(lfirst(row), column - 1), scope))
 			return true;
+	}
 	return false;
 }
 
@@ -217,11 +225,17 @@ is_looked_up(const FuncExpr *call)
 	}
 }
 
+/* True: there is nothing more to find out. */
 static bool
 look_into(Node *node, Made *made)
 {
 	if (node == NULL)
 		return false;
+	CHECK_FOR_INTERRUPTS();
+	if (nsteps++ >= MOST_STEPS)
+		made->of_others = true;
+	if (made->of_others)
+		return true;
 	if (IsA(node, Const))
 	{
 		made->of_constants |= !((Const *) node)->constisnull;
@@ -237,7 +251,7 @@ look_into(Node *node, Made *made)
 		made->of_others = true;
 	else
 		return expression_tree_walker(node, look_into, made);
-	return false;
+	return made->of_others;
 }
 
 /* ---- where values go in ---- */
@@ -425,6 +439,7 @@ literals_look(Query *query)
 	ExecuteStmt *execute = find_execute(query->utilityStmt);
 	Search		state = {.scope = {.query = inner ? inner : query}};
 
+	nsteps = 0;
 	if (execute ? executes_literal(execute) : search_query(&state))
 		tell();
 }

@@ -116,7 +116,7 @@ open_parenthesis(Walk *walk, char sign)
 {
 	bool		is_call = sign == '(' && is_call_of_ours(walk);
 	bool		is_protected = is_call || walk->has_values || has_bit(walk, walk->protected)
-		|| walk->has_glued_word || is_one_of(walk, &walk->back[0], false);
+		|| walk->has_glued_word || is_one_of(walk, &walk->back[0], false) || is_word(walk, 1, "execute");
 	uint64_t	bit;
 
 	if (++walk->depth >= MOST_DEPTH)
@@ -259,6 +259,56 @@ is_taken_for_literal(const Walk *walk, const Token *token)
 	return next.kind == TOKEN_SIGN && (text[next.from] == ',' || text[next.from] == ')');
 }
 
+static bool
+begins_with(const Walk *walk, const Token *token, const char *sign)
+{
+	size_t		len = strlen(sign);
+
+	return token->kind == TOKEN_SIGN && len <= walk->end - token->from
+		&& memcmp(walk->cover->text + token->from, sign, len) == 0;
+}
+
+/* Of a function that is called: f(, s.f(, d.s.f(. */
+static bool
+is_of_call(const Walk *walk, const Token *name)
+{
+	Token		token = next_significant(walk, name->to);
+
+	for (int i = 0; i < 2 && begins_with(walk, &token, "."); i++)
+	{
+		token = next_significant(walk, token.to);
+		if (!is_any_name(&token))
+			return false;
+		token = next_significant(walk, token.to);
+	}
+	return begins_with(walk, &token, "(");
+}
+
+static bool
+is_of_argument(const Walk *walk, const Token *name)
+{
+	Token		token = next_significant(walk, name->to);
+
+	return begins_with(walk, &token, "=>") || begins_with(walk, &token, ":=");
+}
+
+/* date'...' */
+static bool
+is_prefix_of_literal(const Walk *walk, const Token *name)
+{
+	Token		token = token_next(walk->cover->text, walk->end, name->to);
+
+	return token_is_literal(&token) && token.from == name->to && cover_is_prefix(walk->cover, name);
+}
+
+/* put('n', hunter2) */
+static bool
+is_unquoted_value(const Walk *walk, const Token *token)
+{
+	return walk->cover->has_words && (walk->depth >= MOST_DEPTH || has_bit(walk, walk->protected)) && !is_at_name(walk)
+		&& !is_of_call(walk, token) && !is_of_argument(walk, token) && !is_prefix_of_literal(walk, token);
+}
+
 /* ---- bodies ---- */
 
 static void mask_code(Cover *cover, size_t from, size_t end, int nbodies);
@@ -355,7 +405,7 @@ is_readable_body(Walk *walk, const Token *token)
 
 /* After a slash, an asterisk would begin a comment. */
 static void
-cover_number(Cover *cover, const Token *token)
+cover_word(Cover *cover, const Token *token)
 {
 	cover_range(cover, token->from + 1, token->to);
 	cover_byte(cover, token->from, token->from > 0 && cover->text[token->from - 1] == '/' ? '?' : '*');
@@ -417,7 +467,7 @@ has_odd_bytes(const Token *token, const char *text)
 static void
 visit_quoted_name(Walk *walk, const Token *token)
 {
-	if (is_taken_for_literal(walk, token) || quotes_code(token, walk->cover->text))
+	if (is_taken_for_literal(walk, token) || quotes_code(token, walk->cover->text) || is_unquoted_value(walk, token))
 		cover_value(walk->cover, token);
 	else if (has_odd_bytes(token, walk->cover->text))
 		cover_note_value(walk->cover, token->inner_from);
@@ -433,7 +483,15 @@ visit_number(Walk *walk, const Token *token)
 		name.inner_from++;
 	name.kind = TOKEN_NAME;
 	walk->has_glued_word = is_one_of(walk, &name, false);
-	cover_number(walk->cover, token);
+	cover_word(walk->cover, token);
+}
+
+static void
+visit_name(Walk *walk, const Token *token)
+{
+	walk->has_values |= token_is_word(token, walk->cover->text, "values");
+	if (walk->params == NULL && is_unquoted_value(walk, token))
+		cover_word(walk->cover, token);
 }
 
 static void
@@ -469,15 +527,13 @@ visit_param(Walk *walk, const Token *token)
 static void
 visit(Walk *walk, const Token *token)
 {
-	Cover	   *cover = walk->cover;
-
 	note_language(walk, token);
 	if (token->kind == TOKEN_SIGN)
 		visit_sign(walk, token);
 	else if (token->kind == TOKEN_PARAM)
 		visit_param(walk, token);
 	else if (token->kind == TOKEN_NAME)
-		walk->has_values |= token_is_word(token, cover->text, "values");
+		visit_name(walk, token);
 	else if (walk->params)
 		return;
 	else if (token_is_literal(token))
@@ -608,7 +664,7 @@ static void
 uncover(Cover *cover, const Finding *finding)
 {
 	for (size_t at = found_from(finding); at < found_to(finding) && at < cover->len; at++)
-		if (cover->text[at] == '*')
+		if (cover->text[at] == '*' || cover->text[at] == '?')
 			cover_byte(cover, at, ' ');
 	write_word_back(cover, finding->into, "into");
 	write_word_back(cover, finding->schema, SCHEMA);
@@ -651,7 +707,8 @@ mask_sql(char *text, size_t len, const MaskWords *words, MaskJudgement judgement
 {
 	Cover		cover = {.text = text, .len = len, .words = words, .first = NO_PLACE, .doubt = NO_PLACE};
 
-	if (judgement == MASK_ALL)
+	cover.has_words = judgement == MASK_UNQUOTED;
+	if (judgement == MASK_ALL || judgement == MASK_UNQUOTED)
 		mask_all(&cover);
 	else if (judgement == MASK_PASSWORDS)
 		mask_passwords(&cover);

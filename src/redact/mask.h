@@ -57,6 +57,7 @@ typedef enum MaskJudgement
 	MASK_NOTHING,
 	MASK_PASSWORDS,				/* PASSWORD '...' of a role, a user mapping, a connection string: that literal alone */
 	MASK_ALL,
+	MASK_UNQUOTED,				/* no judgement, but asked for: MASK_ALL, and words that stand where a value does */
 } MaskJudgement;
 
 /* Parameters ($1 is bit 0) that stand as the name of a secret; and that stand elsewhere, which goes before. */
@@ -89,6 +90,10 @@ extern MaskJudgement mask_judge(const char *text, size_t len, const MaskWords *w
  * on, to the end: what is not terminated, a plain literal with a backslash before a
  * quote, literals that touch what they never do.  A quote that should have been
  * doubled does that, nearly always.
+ *
+ * By MASK_UNQUOTED also put('n', hunter2), which is a column or a value that somebody
+ * forgot to quote: for what was not understood, or not yet.  Names of what is called
+ * stay, and of arguments.
  *
  * To mask twice covers no less, and nothing more in what is SQL; and what named a
  * word still does: of those in literals and comments one is left, if there

@@ -35,6 +35,7 @@ static struct
 	Size		len;
 	MaskJudgement judgement;
 	bool		is_told_all;	/* it was asked what it executes, too */
+	bool		is_understood;
 	bool		is_masked;		/* the copy is not as the text is */
 	bool		is_reported;	/* so that others see the copy */
 }			known;
@@ -101,6 +102,7 @@ judge(const char *text)
 	known.len = len;
 	known.judgement = words_judge(text, len);
 	known.is_told_all = false;
+	known.is_understood = false;
 	return known.judgement;
 }
 
@@ -139,6 +141,12 @@ has_room(Size size)
 	return copy != NULL;
 }
 
+static const char *
+presentable(void)
+{
+	return copy && known.len <= LONGEST_SHOWN ? copy : TOO_LONG;
+}
+
 /* Without memory for it the text counts as masked, and nothing of it is shown. */
 static void
 show(const char *text, MaskJudgement judgement)
@@ -151,7 +159,7 @@ show(const char *text, MaskJudgement judgement)
 		memcpy(copy, text, known.len + 1);
 		known.is_masked = words_mask(copy, known.len, judgement);
 	}
-	debug_query_string = copy && known.len <= LONGEST_SHOWN ? copy : TOO_LONG;
+	debug_query_string = presentable();
 }
 
 MaskJudgement
@@ -170,8 +178,18 @@ statement_hide(void)
 	return known.judgement;
 }
 
+static void
+mask_shown(MaskJudgement judgement)
+{
+	if (copy == NULL || !words_mask(copy, known.len, judgement))
+		return;
+	known.is_masked = true;
+	known.is_reported = false;
+	covered.text = NULL;
+}
+
 MaskJudgement
-statement_hide_for_line(void)
+statement_hide_for_line(bool fails)
 {
 	const char *text = debug_query_string;
 
@@ -181,6 +199,8 @@ statement_hide_for_line(void)
 		if (words_count() && known.judgement != MASK_NOTHING)
 			show(text, known.judgement);
 	}
+	if (fails && is_shown() && known.judgement == MASK_ALL)
+		mask_shown(MASK_UNQUOTED);
 	return text && words_count() ? known.judgement : MASK_NOTHING;
 }
 
@@ -192,10 +212,21 @@ statement_hide_all(void)
 	known.judgement = MASK_ALL;
 	if (!is_shown())
 		show(debug_query_string, MASK_ALL);
-	else if (copy && words_mask(copy, known.len, MASK_ALL))
-		known.is_masked = true;
+	else
+		mask_shown(MASK_ALL);
 	known.is_reported = false;
-	covered.text = NULL;
+}
+
+void
+statement_understood(void)
+{
+	known.is_understood = true;
+}
+
+bool
+statement_is_understood(void)
+{
+	return debug_query_string && is_known(known.text) && known.is_understood;
 }
 
 static TimestampTz ran_secret = 0;
@@ -284,30 +315,35 @@ statement_length(void)
 
 /* ---- what other sessions see ---- */
 
-void
-statement_report(void)
+static MaskJudgement
+when_failed(MaskJudgement judgement)
+{
+	return judgement == MASK_ALL ? MASK_UNQUOTED : judgement;
+}
+
+static void
+report(const char *text)
 {
 	if (known.is_reported || MyBEEntry == NULL || MyBEEntry->st_state != STATE_RUNNING)
 		return;
-	pgstat_report_activity(STATE_RUNNING, debug_query_string);
+	pgstat_report_activity(STATE_RUNNING, text);
 	known.is_reported = true;
 }
 
-/*
- * Whoever was refused without a line in the log has not been judged, and of a long
- * text only the beginning is left: then nothing of it is shown.
- */
 void
-statement_report_failed(void)
+statement_report(void)
+{
+	report(debug_query_string);
+}
+
+/* Of a long text only the beginning is left: then nothing of it is shown. */
+static void
+report_unjudged(void)
 {
 	Size		size = (Size) pgstat_track_activity_query_size;
-	bool		was_judged = known.text && known.since == GetCurrentStatementStartTimestamp();
-	char	   *text;
+	char	   *text = palloc_extended(size, MCXT_ALLOC_NO_OOM);
 	Size		len;
 
-	if (MyBEEntry == NULL || MyBEEntry->st_state != STATE_RUNNING || was_judged)
-		return;
-	text = palloc_extended(size, MCXT_ALLOC_NO_OOM);
 	if (text == NULL)
 	{
 		pgstat_report_activity(STATE_RUNNING, "");
@@ -317,8 +353,25 @@ statement_report_failed(void)
 	len = strlen(text);
 	if (len + MAX_MULTIBYTE_CHAR_LEN >= size)
 		pgstat_report_activity(STATE_RUNNING, "");
-	else if (words_mask(text, len, words_judge(text, len)))
+	else if (words_mask(text, len, when_failed(words_judge(text, len))))
 		pgstat_report_activity(STATE_RUNNING, text);
 	explicit_bzero(text, len);
 	pfree(text);
+}
+
+/* Who was refused without a line in the log may not have been judged; and by now the server has forgotten its text. */
+void
+statement_report_failed(void)
+{
+	bool		was_judged = known.text && known.since == GetCurrentStatementStartTimestamp();
+
+	if (MyBEEntry == NULL || MyBEEntry->st_state != STATE_RUNNING)
+		return;
+	if (!was_judged)
+		report_unjudged();
+	else if (known.judgement == MASK_ALL)
+	{
+		mask_shown(MASK_UNQUOTED);
+		report(presentable());
+	}
 }

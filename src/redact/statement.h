@@ -19,8 +19,16 @@ extern bool statement_is(const char *text);
  */
 extern MaskJudgement statement_hide(void);
 
-/* The same for a line that may come before the statement is analysed: looks for EXECUTE in its text, too. */
-extern MaskJudgement statement_hide_for_line(void);
+/*
+ * The same for a line that may come before the statement is analysed: looks for
+ * EXECUTE in its text, too.  Where the line says that it fails, perhaps because a
+ * value was not quoted, words that stand where a value does are hidden as well.
+ */
+extern MaskJudgement statement_hide_for_line(bool fails);
+
+/* It has been analysed, or one of its parts; of utility statements that says little. */
+extern void statement_understood(void);
+extern bool statement_is_understood(void);
 
 /* The same where its text does not say so: it executes what was prepared by one that does. */
 extern void statement_hide_all(void);

@@ -85,6 +85,12 @@ values_any(void)
 	return !blot_is_empty(blotter) || works_for_one_who_knows();
 }
 
+bool
+values_are_lost(void)
+{
+	return blot_has_lost(blotter) && MyProc && age == TRANSACTION_OF(MyProc);
+}
+
 /* Half a character may be left, by which the whole line would be lost on its way to the client. */
 static void
 cover_characters(char *text, Size len)

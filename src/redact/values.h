@@ -18,6 +18,9 @@ extern void values_remember(const char *value, Size len);
 /* Whether there are any to look for. */
 extern bool values_any(void);
 
+/* So many have passed in this transaction that some of them are not known any more: whatever is quoted may be one. */
+extern bool values_are_lost(void);
+
 /* How many have come so far, in all of this process's life. */
 extern uint64 values_counted(void);
 

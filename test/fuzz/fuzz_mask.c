@@ -109,6 +109,11 @@ check_masked(const char *text, size_t len, const MaskWords *which)
 	PROPERTY(!names_word(text, len, which) || has_decoded_name(text, len) || mask_judge(masked, len, which) == MASK_ALL);
 	PROPERTY(is_part(&params_after, &params));
 	free(masked);
+	masked = masked_of(text, len, which, MASK_UNQUOTED);
+	params_after = mask_find_params(masked, len, which);
+	PROPERTY(!names_word(text, len, which) || has_decoded_name(text, len) || mask_judge(masked, len, which) == MASK_ALL);
+	PROPERTY(is_part(&params_after, &params));
+	free(masked);
 	masked = masked_of(text, len, which, MASK_PASSWORDS);
 	PROPERTY(before != MASK_NOTHING || has_decoded_name(text, len) || memcmp(masked, text, len) == 0);
 	free(masked);
@@ -286,6 +291,7 @@ typedef struct Writer
 	size_t		nchoices;
 	char		text[4000];
 	size_t		len;
+	bool		has_words;		/* values without quotes are among them */
 } Writer;
 
 static unsigned
@@ -335,8 +341,19 @@ write_literal(Writer *writer, bool is_nested)
 	static const char *const escaped[] = {"Z", "''", "\\'", "\\\\", "--", "/*", "\"", "\\n", "$$", ", ", "\\\\\\'"};
 	static const char *const dollar[] = {"Z", "'", "''", "\"", "--", "/*", "\\", "$ ", "$b$", "E'", ";", "(("};
 
-	switch (choose(writer, is_nested ? 5 : 6))
+	static const char *const unquoted[] = {"Z", "ZaZ", "Z.Z", "Z::Z", "Z Z", "Z-1", "\"Z Z\"", "Z/Z", "not(Z)", "1Z"};
+
+	switch (choose(writer, is_nested ? 6 : 7))
 	{
+		case 6:
+			write_text(writer, "$$");
+			write_content(writer, dollar, 7);
+			write_text(writer, "$$");
+			break;
+		case 5:
+			write_text(writer, unquoted[choose(writer, 10)]);
+			writer->has_words = true;
+			break;
 		case 0:
 			write_text(writer, "'");
 			write_content(writer, plain, 15);
@@ -361,11 +378,6 @@ write_literal(Writer *writer, bool is_nested)
 			write_text(writer, "N'");
 			write_content(writer, plain, 16);
 			write_text(writer, "'");
-			break;
-		default:
-			write_text(writer, "$$");
-			write_content(writer, dollar, 7);
-			write_text(writer, "$$");
 	}
 }
 
@@ -449,7 +461,7 @@ check_statements(const uint8_t *choices, size_t n)
 		cut--;
 	if (cut >= 6 && memcmp(writer.text + cut - 6, "$body$", 6) == 0)
 		cut--;
-	masked = masked_of(writer.text, cut, &known, MASK_ALL);
+	masked = masked_of(writer.text, cut, &known, writer.has_words ? MASK_UNQUOTED : MASK_ALL);
 	if (memchr(masked, 'Z', cut))
 		fprintf(stderr, "%.*s\n%.*s\n", (int) cut, writer.text, (int) cut, masked);
 	PROPERTY(!memchr(masked, 'Z', cut));

@@ -179,40 +179,49 @@ my %slow = (
 foreach my $which (keys %slow)
 {
 	$sessions{$which} = open_session($node);
-	$sessions{$which}->send("SELECT secrets.add_root_key('$slow{$which}')");
+	# How long it took is asked right behind it, not when we come to it.
+	$sessions{$which}->send("SELECT clock_timestamp() AS began \\gset\nSELECT secrets.add_root_key('$slow{$which}');\nSELECT clock_timestamp() - :'began' < interval '19 seconds'");
 }
 my $start = time;
 $slow->start;
 cmp_ok(time - $start, '>', 9, 'a slow command has its ten seconds');
-cmp_ok(time - $start, '<', 20, 'and no more, and the server starts');
+cmp_ok(time - $start, '<', 60, 'and is not waited for, and the server starts');
 $slow->safe_psql('postgres', 'CREATE EXTENSION secrets');
 state_is($slow, 'sealed', qr/slow\.sh" took over 10 seconds/, 'status says that it took too long');
 
 sub sleepers { my ($n) = @_; return scalar(grep { /sleep $n$mark/ } `ps -eo args`); }
-is(sleepers(1), 0, 'the slow command is dead, and so is its child');
+# By itself none ends for days; who has been killed is there until the kernel comes to it.
+sub are_dead
+{
+	my ($n, $name) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return ok(eval { wait_for(sub { sleepers($n) == 0 }, 'their end') }, $name);
+}
+are_dead(1, 'the slow command is dead, and so is its child');
 my $answer = $sessions{grandchild}->answer;
 is($answer->{state}, '55000', 'a child that holds the pipe for too long: 55000');
 like($answer->{err}, qr/took over 10 seconds/, 'says so');
-is(sleepers(2), 0, "it is dead, though the command itself had ended");
+are_dead(2, "it is dead, though the command itself had ended");
 $answer = $sessions{lingers}->answer;
 is($answer->{state}, '55000', 'a command that does not end: 55000');
-cmp_ok(time - $start, '<', 15, 'its ten seconds are counted once');
-is(sleepers(3), 0, 'it is dead');
+is($answer->{out}, 't', 'its ten seconds are counted once');
+are_dead(3, 'it is dead');
 $answer = $sessions{background}->answer;
 is($answer->{state}, '', 'a command with a child in the background is taken') or diag($answer->{err});
-is(sleepers(4), 0, 'what it left behind is dead');
+are_dead(4, 'what it left behind is dead');
 $_->close foreach values %sessions;
 
 # A cancel does not wait for the command.
 my $session = open_session($node);
 my $pid = $session->value('SELECT pg_backend_pid()');
-$start = time;
 $session->send("SELECT secrets.add_root_key('" . script('cancel.sh', "sleep 5$mark") . "')");
 wait_for(sub { sleepers(5) }, 'the command to run');
 value($node, "SELECT pg_cancel_backend($pid)");
-ok($session->answer->{state} =~ /^(?:57014|55000)$/, 'a waiting add_root_key can be canceled');
-cmp_ok(time - $start, '<', 8, 'at once');
-is(sleepers(5), 0, 'and its command is dead');
+$answer = $session->answer;
+ok($answer->{state} =~ /^(?:57014|55000)$/, 'a waiting add_root_key can be canceled');
+unlike($answer->{err}, qr/took over 10 seconds/, 'at once');
+are_dead(5, 'and its command is dead');
 $slow->stop;
 
 # ---- seal and unseal, in sessions that are open ----

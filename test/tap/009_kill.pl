@@ -100,6 +100,8 @@ sub rekeyer
 	die "fork: $!" unless defined $pid;
 	return $pid if $pid;
 	my $session = open_session($node);
+	open my $ledger, '>', "$ledgers.rekey" or POSIX::_exit(2);
+	$ledger->autoflush(1);
 	for (1 .. 1000)
 	{
 		foreach my $sql ('SELECT secrets.rotate_master_key()', 'CALL secrets.rekey(20)')
@@ -107,6 +109,7 @@ sub rekeyer
 			my $answer = $session->ask($sql);
 			POSIX::_exit(0) if !$session->{run}->pumpable || $answer->{err} =~ /server|connection|terminat/;
 			POSIX::_exit(1) if $answer->{state} ne '';
+			print $ledger "ok\n";
 		}
 	}
 	POSIX::_exit(0);
@@ -205,13 +208,26 @@ sub victim
 	return ($pid, $what);
 }
 
+# Of one of the load: it has done so much, or something went wrong.
+sub is_at_work
+{
+	my ($name, $wanted) = @_;
+	my $ledger = eval { slurp_file("$ledgers.$name") } || '';
+	my $done = () = $ledger =~ /^ok\b/mg;
+
+	return $done >= $wanted || $ledger =~ /^bad/m;
+}
+
 my ($puts, %killed) = (0);
 foreach my $round (1 .. $kills)
 {
+	unlink "$ledgers.rekey";
 	my @load = map { writer($_, $round) } 0 .. $writers - 1;
 	my $rekeyer = rekeyer();
 	my $offset = -s $node->logfile;
 
+	# However slow the machine is, they have begun.
+	wait_for(sub { is_at_work('rekey', 1) && !grep { !is_at_work($_, 4) } 0 .. $writers - 1 }, 'the load');
 	usleep(300_000 + rand(700_000));
 	my ($pid, $what) = victim();
 	kill 'KILL', $pid;

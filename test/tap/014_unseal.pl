@@ -16,10 +16,10 @@ my $good = "file:$node->{root_path}";
 
 value($node, q{SELECT secrets.put('a', 'value of a')});
 
-# A program that takes its time, and then has the key.
+# A program that has the key, when it is let go.
 my $slow = $node->basedir . '/slow.sh';
 open my $file, '>', $slow or die "$slow: $!";
-print $file "#!/bin/sh\ntouch $slow.began\nsleep 3\ncat $node->{root_path}\n";
+print $file "#!/bin/sh\ntouch $slow.began\nwhile [ ! -e $slow.go ]; do sleep 0.1; done\ncat $node->{root_path}\n";
 close $file;
 chmod 0700, $slow;
 
@@ -52,6 +52,7 @@ my $session = open_session($node);
 $session->send('SELECT secrets.unseal()');
 $session->{run}->pump_nb until $began->();
 value($node, 'SELECT secrets.seal()');
+append_to_file("$slow.go", '');
 my $answer = $session->answer;
 is($answer->{state}, '58000', 'the slow unseal() is refused');
 like($answer->{err}, qr/meanwhile/, 'and says why');
@@ -78,7 +79,7 @@ $dropper->ask('BEGIN; DROP EXTENSION secrets');
 my @waiting = map { my $s = open_session($node); $s->send($_); $s }
   (q{SELECT secrets.try_get('a')}, q{SELECT secrets.put('a', 'x')}, q{SELECT count(*) FROM secrets.get_all('**')}, 'SELECT secrets.rotate_master_key()');
 wait_for(
-	sub { value($node, q{SELECT count(*) FROM pg_locks WHERE NOT granted}) == @waiting },
+	sub { value($node, q{SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.backend_type = 'client backend'}) == @waiting },
 	'all of them to wait for the lock');
 $dropper->ask('COMMIT');
 foreach my $call (@waiting)

@@ -124,6 +124,12 @@ foreach my $round (1 .. $kills)
 	my ($postmaster) = slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
 	my $offset = -s $node->logfile;
 
+	# However slow the machine is, all have begun.
+	wait_for(
+		sub {
+			return !grep { my $ledger = eval { slurp_file("$ledgers.$_") } || ''; (() = $ledger =~ /^ok\|/mg) < 6 && $ledger !~ /^bad/m } 1 .. $writers;
+		},
+		'the load');
 	usleep(300_000 + rand(500_000));
 	if ($round % 2)
 	{

@@ -384,7 +384,7 @@ END
 my $checks = 0;
 my %found;
 my $end = Time::HiRes::time() + (soak() ? 55 : 5);
-while (Time::HiRes::time() < $end)
+while (Time::HiRes::time() < $end || $checks < 6)
 {
 	my $what = problems($node, $checks % 2 ? "since => now() - interval '3 seconds'" : '');
 	$found{$what}++ if $what ne '';

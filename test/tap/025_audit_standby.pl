@@ -96,8 +96,17 @@ sub whole
 	return is(value($node, 'SELECT kind, problem FROM secrets.verify_audit()'), '', "$name: verify_audit() is silent");
 }
 
-sub worker_of { return value($_[0], q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'secrets audit' AND datname = 'postgres'}); }
+sub worker_of { return value($_[0], q{SELECT coalesce(max(pid), 0) FROM pg_stat_activity WHERE backend_type = 'secrets audit' AND datname = 'postgres'}); }
 sub receiver_of { return value($_[0], q{SELECT coalesce(min(pid), 0) FROM pg_stat_activity WHERE query LIKE '%receive_audit($1)%' AND state = 'active' AND pid <> pg_backend_pid()}); }
+# 0 is nobody, and to kill() the whole of us: it is waited for.
+sub signal
+{
+	my ($signal, $who, $node) = @_;
+	my $pid;
+
+	wait_for(sub { $pid = $who->($node); return $pid && kill $signal, $pid }, "a process to send $signal to");
+	return $pid;
+}
 sub is_up { my ($node) = @_; return sub { run_sql($node, 'SELECT 1')->{out} eq '1' }; }
 sub reader { return open_client($_[0], user => 'app'); }
 
@@ -171,11 +180,12 @@ ok(value($primary, q{SELECT count(*) FROM secrets.audit_log WHERE reason LIKE 'a
 # Who raises by hand what counts as written would keep lines out: he does not.
 my $row = value($primary, 'SELECT run, at FROM secrets_catalog.audit_origin');
 value($primary, 'UPDATE secrets_catalog.audit_origin SET at = at + 1000000');
-kill 'TERM', worker_of($primary);
+signal('TERM', \&worker_of, $primary);
 logged($primary, [ read_some($client, 5) ], 'with a forged position');
 value($primary, 'DELETE FROM secrets_catalog.audit_origin');
 logged($primary, [ read_some($client, 5) ], 'with none');
 whole($primary, 'the primary');
+wait_until_handed_over($standby);
 
 # ---- the link is cut, and kept ----
 
@@ -210,7 +220,7 @@ foreach my $round (1 .. $rounds)
 {
 	# The worker of the standby, and with it every session there, while it is at work.
 	@expected = read_some($client, 50);
-	kill 'KILL', worker_of($standby) || next;
+	signal('KILL', \&worker_of, $standby);
 	wait_for(sub { $client->ask('SELECT 1')->{state} ne '' }, 'the crash');
 	wait_for(is_up($standby), 'the standby to be back');
 	$client->close;
@@ -219,19 +229,18 @@ foreach my $round (1 .. $rounds)
 	logged($primary, \@expected, "the worker of the standby killed ($round)");
 
 	# Who receives on the primary, in the middle of a call.
-	my $worker = worker_of($primary);
-	kill 'STOP', $worker;
+	my $worker = signal('STOP', \&worker_of, $primary);
 	@expected = read_some($client, 20);
-	wait_for(sub { receiver_of($primary) }, 'a call');
-	kill 'KILL', receiver_of($primary);
+	my $since = -s $primary->logfile;
+	signal('KILL', \&receiver_of, $primary);
 	kill 'CONT', $worker;
-	Time::HiRes::sleep(0.5);
+	wait_for(sub { log_since($primary, $since) =~ /all server processes terminated; reinitializing/ }, 'the crash');
 	wait_for(is_up($primary), 'the primary to be back');
 	push @expected, read_some($client, 5);
 	logged($primary, \@expected, "who receives killed ($round)");
 
 	# The primary as a whole, in the middle of a call.
-	kill 'STOP', worker_of($primary);
+	$worker = signal('STOP', \&worker_of, $primary);
 	@expected = read_some($client, 20);
 	wait_for(sub { receiver_of($primary) }, 'a call');
 	$primary->stop('immediate');
@@ -241,12 +250,9 @@ foreach my $round (1 .. $rounds)
 }
 
 # The answer is lost, the lines are not: they are left out the second time.
-my $worker = worker_of($primary);
-kill 'STOP', $worker;
+my $worker = signal('STOP', \&worker_of, $primary);
 @expected = read_some($client, 20);
-wait_for(sub { receiver_of($primary) }, 'a call');
-my $receiver = receiver_of($primary);
-kill 'STOP', $receiver;
+my $receiver = signal('STOP', \&receiver_of, $primary);
 kill 'CONT', $worker;
 logged($primary, \@expected, 'written, and no answer given');
 value($primary, "SELECT pg_terminate_backend($receiver)");
@@ -310,6 +316,8 @@ foreach my $round (1 .. 4 * $rounds)
 	if ($round % 4 == 2) { value($primary, q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%receive_audit%' AND pid <> pg_backend_pid()}); }
 	if ($round % 4 == 3) { my $pid = worker_of($primary); kill 'KILL', $pid if $pid; Time::HiRes::sleep(0.2); wait_for(is_up($primary), 'the primary'); }
 }
+# However slow the machine is, it was a load.
+wait_for(sub { !grep { (-s $_ || 0) < 9 * 101 } @given }, 'the readers');
 append_to_file($stop, '');
 waitpid $_, 0 foreach @readers;
 wait_until_handed_over($standby);
@@ -398,12 +406,9 @@ logged($primary, [ read_some($client, 5) ], 'before the promotion');
 # Who receives waits for no more than 5 seconds: on a busy machine that may be over before he is stopped.
 foreach (1 .. 5)
 {
-	$worker = worker_of($primary);
-	kill 'STOP', $worker;
+	$worker = signal('STOP', \&worker_of, $primary);
 	@expected = read_some($client, 20);
-	wait_for(sub { receiver_of($primary) }, 'a call');
-	$receiver = receiver_of($primary);
-	kill 'STOP', $receiver;
+	$receiver = signal('STOP', \&receiver_of, $primary);
 	kill 'CONT', $worker;
 	logged($primary, \@expected, 'on the primary');
 	$primary->wait_for_catchup($standby, 'replay', $primary->lsn('flush'));

@@ -122,7 +122,7 @@ foreach my $round (1 .. (soak() ? 50 : 4))
 }
 # Refused to whom it is not for, and then nobody is disturbed.
 value($node, 'CREATE ROLE mortal LOGIN; CREATE ROLE maker LOGIN CREATEDB');
-busy('db4');
+wait_for(sub { busy('db4') > 0 }, 'the worker of db4');
 my $before = value($node, q{SELECT max(pid) FROM pg_stat_activity WHERE backend_type = 'secrets audit' AND datname = 'db4'});
 is(run_sql($node, $_->[0], params => [ '-U', $_->[1] ])->{state}, '42501', "$_->[0] by $_->[1]: 42501") foreach (
 	[ 'DROP DATABASE db4', 'mortal' ], [ 'ALTER DATABASE db4 RENAME TO mine', 'mortal' ], [ 'ALTER DATABASE db4 SET TABLESPACE space', 'mortal' ],

@@ -730,8 +730,6 @@ foreach my $name ('pg/app', 'pg/own')
 
 # ---- a backend is killed ----
 
-sub is_up { return run_sql($node, 'SELECT 1')->{out} eq '1'; }
-
 foreach my $name ('pg/app', 'pg/own')
 {
 	my $role = substr $name, 3;
@@ -753,10 +751,9 @@ foreach my $name ('pg/app', 'pg/own')
 			end_link();
 			last;
 		}
-		kill 'KILL', $pid;
+		kill_and_recover($node, $pid);
 		$session->answer;
 		$session->close;
-		wait_for(\&is_up, 'the server to be back');
 		# What stood still goes on to the other server, from one who is dead.
 		resume();
 		wait_for(sub { there(q{SELECT count(*) FROM pg_stat_activity WHERE application_name = 'secrets rotation'}) == 0 }, 'it to be gone there');

@@ -87,8 +87,9 @@ value($plain, 'CALL secrets.tick()');
 is(version($plain, 'postgres', 'a/secret'), 2, 'any other clock does as well');
 is(scheduler($plain), 'none|t', 'status: when that was');
 is(value($plain, 'SELECT count(*) FROM secrets_catalog.tick'), 1, 'one row says so');
-value($plain, 'CALL secrets.tick();' x 500);
-is(value($plain, q{SELECT count(*), pg_relation_size('secrets_catalog.tick') = current_setting('block_size')::int FROM secrets_catalog.tick}), '1|t', 'many ticks leave no heap of dead rows');
+# Without anything being tidied up it would be five pages; whoever looks on for a moment makes two of the one.
+value($plain, 'CALL secrets.tick();' x 1000);
+is(value($plain, q{SELECT count(*), pg_relation_size('secrets_catalog.tick') <= 2 * current_setting('block_size')::int FROM secrets_catalog.tick}), '1|t', 'many ticks leave no heap of dead rows');
 value($plain, q{UPDATE secrets_catalog.tick SET last_at = '2100-01-01'});
 value($plain, 'CALL secrets.tick()');
 is(value($plain, 'SELECT last_at < now() FROM secrets_catalog.tick'), 't', 'a clock that was set back');

@@ -89,7 +89,7 @@ my %load = (
 	tick => sub { return ('CALL secrets.tick()', sub { 'did tick' }); },
 	put => sub { my $i = int(rand 20); return ("SELECT secrets.put('kv/$i', repeat('x', $i * 100))", sub { 'did put' }); },
 	wrong_put => sub { return ("SELECT secrets.put('db/app_1', 'wrong')", sub { 'did wrong put' }, '55000'); },
-	alter => sub { return ("SET lock_timeout = '2s'; ALTER ROLE app_1 CONNECTION LIMIT ${\ (20 + int(rand 20))}", sub { 'did ALTER ROLE' }, 'XX000'); });
+	alter => sub { return ("SET lock_timeout = '30s'; ALTER ROLE app_1 CONNECTION LIMIT ${\ (20 + int(rand 20))}", sub { 'did ALTER ROLE' }, 'XX000'); });
 
 # Each session does some of it; due makes one due first, whose tick the others may take.
 my @sessions = (
@@ -235,6 +235,12 @@ foreach my $round (1 .. $kills)
 	my @load = map { session($_, $round) } 0 .. $#sessions;
 	my $offset = -s $node->logfile;
 
+	# However slow the machine is, each has done all of its own once.
+	wait_for(
+		sub {
+			return !grep { my $ledger = eval { slurp_file("$ledgers.$_") } || ''; (() = $ledger =~ /\n/g) < grep { $_ ne 'due' } @{ $sessions[$_] } } 0 .. $#sessions;
+		},
+		'the load');
 	usleep(100_000 + rand(500_000));
 	my ($pid, $what) = victim($round);
 	kill 'KILL', $pid;

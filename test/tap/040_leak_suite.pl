@@ -53,8 +53,6 @@ my @excepted = (
 		why => 'PostgreSQL before 18 has no placeholders for it' },
 	{ door => qr/^unknown: a parameter/, places => \@logs, always => 1,
 		why => 'nothing says that it is a secret' },
-	{ door => qr/no quote at all|no quotes, and no name/, places => [@logs, 'pg_stat_activity, after'], always => 1,
-		why => 'a value that stands where a name or a word of SQL stands cannot be told from one' },
 	{ door => 'unknown: sent to another server', places => \@logs, always => 1,
 		why => 'nothing says so there' },
 	{ door => 'bind: COPY that passes over what is no date', places => ['notices'], always => 1, server => 17,

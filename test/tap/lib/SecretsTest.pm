@@ -21,7 +21,7 @@ use Time::HiRes ();
 our @EXPORT = qw(
   soak new_key write_key root_id new_node set_root_key configure
   run_sql refused refused_note value status state_is log_since wait_for
-  forms_of files_with full_disk open_session open_client answer_of send_all receive_all follows numbers
+  forms_of files_with full_disk open_session open_client answer_of send_all receive_all follows numbers kill_and_recover
 );
 
 # The long forms of the suites.
@@ -216,6 +216,17 @@ sub wait_for
 		Time::HiRes::usleep(20_000);
 	}
 	return 1;
+}
+
+# kill -9 of one of the server's processes.  Until the server has noticed it lets others in, only to throw them out.
+sub kill_and_recover
+{
+	my ($node, $pid) = @_;
+	my $offset = -s $node->logfile;
+
+	kill 'KILL', $pid or die "kill $pid: $!";
+	wait_for(sub { log_since($node, $offset) =~ /all server processes terminated; reinitializing/ }, 'the crash');
+	return wait_for(sub { run_sql($node, 'SELECT 1')->{out} eq '1' }, 'recovery');
 }
 
 # Numbers of /proc/PID/status, in kB.
