@@ -85,7 +85,7 @@ CREATE ROLE audit_auditor;
 SELECT secrets.grant('read', 'audit/*', 'audit_reader') IS NOT NULL, secrets.grant('read, write', 'audit/*', 'audit_reader') IS NOT NULL, secrets.grant('read', 'audit/*', 'audit_reader') IS NOT NULL;
 SELECT secrets.deny('destroy', 'audit/x', 'public') IS NOT NULL, secrets.undeny('destroy', 'audit/x', 'public');
 SELECT secrets.revoke('write', 'audit/*', 'audit_reader'), secrets.revoke('all', 'audit/*', 'audit_reader'), secrets.revoke('all', 'audit/*', 'audit_reader');
-SELECT secrets.grant('list', 'audit/x', 'public', valid_from => '2001-02-03 04:05:06+00', valid_until => '2031-02-03 04:05:06.7+00', network => '192.0.2.0/24', options => '{"ssl": true}') IS NOT NULL;
+SELECT secrets.grant('list', 'audit/x', 'public', valid_from => '2001-02-03 04:05:06+00', valid_until => '2131-02-03 04:05:06.7+00', network => '192.0.2.0/24', options => '{"ssl": true}') IS NOT NULL;
 SELECT pg_temp.lines();
 
 -- Keys, and the server.

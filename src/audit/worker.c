@@ -137,10 +137,11 @@ must_cover(TimestampTz now, bool asked)
 	return TimestampDifferenceExceeds(last_cover, now, has_open_changes ? LONG_SLEEP : COVER_EVERY);
 }
 
+/* changes: as they were counted before our snapshot was taken.  What came in between is looked for again. */
 static void
-cover(const AuditKey *key)
+cover(const AuditKey *key, uint32 changes)
 {
-	seen_changes = queue_changes(queue);
+	seen_changes = changes;
 	if (chain_cover_changes(queue, key))
 		last_work = GetCurrentTimestamp();
 	has_open_changes = chain_has_open_changes();
@@ -205,10 +206,12 @@ look_for_changes(bool asked)
 	/* What was not done does not count: the chain's next link may be of a round that failed. */
 	if (must_cover(now, asked))
 	{
+		uint32		changes = queue_changes(queue);
+
 		begin();
 		ready = find_key(&key) == STATE_READY && chain_is_loaded();
 		if (ready)
-			cover(&key);
+			cover(&key, changes);
 		commit(ready);
 	}
 	if (lastread_is_due() && (asked || TimestampDifferenceExceeds(last_lastread, now, LONG_SLEEP)))

@@ -9,14 +9,27 @@
 
 #include "base/catalog.h"
 #include "gate/gate.h"
+#include "operate/attempt.h"
 #include "operate/check.h"
 #include "operate/operate.h"
 
 /* Of one kind so many rows; the rest are counted. */
 #define MOST_OF_A_KIND 20
 
-static const CheckTest *const subjects[] = {
-	check_server, check_key, check_roles, check_network, check_catalogs, check_stored, check_code
+#define MOST_TEXT (1024 * 1024)
+
+static const struct Subject
+{
+	const char *name;
+	const CheckTest *tests;
+}			subjects[] = {
+	{"settings, libraries and files of the server", check_server},
+	{"the place of the root key", check_key},
+	{"roles and rules", check_roles},
+	{"TLS and pg_hba.conf", check_network},
+	{"the extension's own objects", check_catalogs},
+	{"what is stored in the clear", check_stored},
+	{"functions, views and jobs", check_code}
 };
 
 static const char *const severity_names[NUM_SEVERITIES] = {
@@ -52,6 +65,9 @@ append(Findings *findings, Severity severity, const char *what, const char *advi
 void
 check_found(Findings *findings, Severity severity, const char *what, const char *advice)
 {
+	/* Of what is gone meanwhile the catalogs give NULL. */
+	if (what == NULL || advice == NULL)
+		return;
 	if (++findings->of_test[severity] <= MOST_OF_A_KIND)
 		append(findings, severity, what, advice);
 }
@@ -153,6 +169,67 @@ check_ask(const char *sql)
 	return rows;
 }
 
+/* ---- what cannot be looked at ---- */
+
+/* The server's words about files, locks and what is too large quote nothing that somebody stores. */
+static bool
+may_be_quoted(const ErrorData *error)
+{
+	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+
+	return category == ERRCODE_TO_CATEGORY(ERRCODE_IO_ERROR) || category == ERRCODE_PROGRAM_LIMIT_EXCEEDED
+		|| category == ERRCODE_INSUFFICIENT_RESOURCES || error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE
+		|| error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE;
+}
+
+/* A lock is gone some day; what is made so that it cannot be looked at may be made for that. */
+static void
+tell_of_failure(Findings *findings, const char *what, const ErrorData *error)
+{
+	bool		is_locked = error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
+	const char *reason = may_be_quoted(error) ? error->message : psprintf("SQLSTATE %s", unpack_sql_state(error->sqlerrcode));
+
+	check_found(findings, is_locked ? SEVERITY_INFO : SEVERITY_WARNING,
+				psprintf("%s could not be looked at: %s", what, reason),
+				is_locked ? "look again when nobody holds that lock" : "see to it that it can be, and look again");
+}
+
+typedef struct Question
+{
+	const char *sql;
+	List	   *rows;
+} Question;
+
+static void
+ask(void *arg)
+{
+	Question   *question = arg;
+
+	question->rows = check_ask(question->sql);
+}
+
+List *
+check_try(Findings *findings, const char *what, const char *sql)
+{
+	Question	question = {.sql = sql};
+	ErrorData  *error = attempt(ask, &question);
+
+	if (error == NULL)
+		return question.rows;
+	tell_of_failure(findings, what, error);
+	return NIL;
+}
+
+bool
+check_is_short(Findings *findings, const char *what, const char *text)
+{
+	if (text && strnlen(text, MOST_TEXT + 1) <= MOST_TEXT)
+		return true;
+	check_found(findings, SEVERITY_INFO, psprintf("%s is too long to be looked at", what),
+				"see for yourself that no value stands in it");
+	return false;
+}
+
 /* ---- all of it ---- */
 
 static void
@@ -168,19 +245,39 @@ run_query(Findings *findings, const CheckTest *test)
 	}
 }
 
+typedef struct Run
+{
+	Findings   *findings;
+	const CheckTest *test;
+} Run;
+
+static void
+run(void *arg)
+{
+	const Run  *it = arg;
+
+	if (it->test->sql)
+		run_query(it->findings, it->test);
+	else
+		it->test->look(it->findings);
+}
+
 /* False: it was left out, since nobody here may see what it looks at. */
 static bool
-run_test(Findings *findings, const CheckTest *test)
+run_test(Findings *findings, const char *subject, const CheckTest *test)
 {
+	Run			it = {.findings = findings, .test = test};
+	ErrorData  *error;
+
 	CHECK_FOR_INTERRUPTS();
 	if (test->is_not_here)
 		return true;
 	if (test->is_for_superusers && !sees_everything())
 		return false;
-	if (test->sql)
-		run_query(findings, test);
-	else
-		test->look(findings);
+	error = attempt(run, &it);
+	end_test(findings);
+	if (error)
+		tell_of_failure(findings, psprintf("a part of %s", subject), error);
 	end_test(findings);
 	return true;
 }
@@ -204,8 +301,8 @@ operate_check(row_emitter emit, void *arg)
 
 	gate_require_checker();
 	for (int i = 0; i < lengthof(subjects); i++)
-		for (const CheckTest *test = subjects[i]; test->sql || test->look; test++)
-			saw_all &= run_test(&findings, test);
+		for (const CheckTest *test = subjects[i].tests; test->sql || test->look; test++)
+			saw_all &= run_test(&findings, subjects[i].name, test);
 	if (!saw_all)
 		tell_of_blindness(&findings);
 	emit_rows(&findings, emit, arg);

@@ -10,7 +10,7 @@
  * one can be rid of.  No row shows a value, nor a text that may hold one (a
  * connection string, an option, the body of a function): it says whose it is.
  * Everything is decided by what is there now, changes nothing, and works on a
- * standby.
+ * standby.  Whoever can make objects cannot keep it from looking at the rest.
  */
 #ifndef SECRETS_OPERATE_CHECK_H
 #define SECRETS_OPERATE_CHECK_H
@@ -37,6 +37,12 @@ extern void check_found(Findings *findings, Severity severity, const char *what,
  * what they mean is the caller's setting.
  */
 extern List *check_ask(const char *sql);
+
+/* The same for what somebody may have made so that it fails: then a row says that what could not be looked at. */
+extern List *check_try(Findings *findings, const char *what, const char *sql);
+
+/* Is the text not too long to be read closely?  Then a row says so.  NULL is too long. */
+extern bool check_is_short(Findings *findings, const char *what, const char *text);
 
 /*
  * What is looked for: by a query of two columns, what and advice, or by a function

@@ -96,8 +96,9 @@ typedef struct Function
 	char	   *oid;
 	char	   *identity;		/* app.store(text) */
 	char	   *name;			/* app.store */
-	char	   *body;
-	char	   *takes_anything; /* t or f, as the rest */
+	char	   *body;			/* NULL: it is too long, or the server is to print it */
+	char	   *is_tree;		/* t or f, as the rest: the latter */
+	char	   *takes_anything;
 	char	   *runs_as_owner;
 	char	   *has_own_path;
 	char	   *is_for_everybody;
@@ -105,7 +106,8 @@ typedef struct Function
 
 /* In the order of the struct.  A trigger's function is called by no statement. */
 #define FUNCTIONS \
-	"SELECT p.oid, p.oid::regprocedure, p.oid::regproc, coalesce(pg_get_function_sqlbody(p.oid), p.prosrc), " \
+	"SELECT p.oid, p.oid::regprocedure, p.oid::regproc, CASE WHEN octet_length(p.prosrc) <= 1000000 AND p.prosqlbody IS NULL THEN p.prosrc END, " \
+	" p.prosqlbody IS NOT NULL, " \
 	" p.pronargs > 0 AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype), p.prosecdef, " \
 	" EXISTS (SELECT FROM unnest(p.proconfig) c WHERE c LIKE 'search_path=%%'), " \
 	" has_function_privilege('public', p.oid, 'EXECUTE') AND has_schema_privilege('public', p.pronamespace, 'USAGE') " \
@@ -158,6 +160,7 @@ find_candidates(void)
 
 		if (oid < FirstNormalObjectId)
 			continue;
+		CHECK_FOR_INTERRUPTS();
 		body = TextDatumGetCString(heap_getattr(tuple, Anum_pg_proc_prosrc, RelationGetDescr(rel), &isnull));
 		if (!heap_attisnull(tuple, Anum_pg_proc_prosqlbody, NULL) || has_any(body, words))
 			appendStringInfo(&oids, "%s%u", oids.len ? ", " : "", oid);
@@ -168,10 +171,11 @@ find_candidates(void)
 	return oids.data;
 }
 
+/* NULL: it is gone meanwhile. */
 static bool
 is_so(const char *flag)
 {
-	return flag[0] == 't';
+	return flag && flag[0] == 't';
 }
 
 static bool
@@ -180,23 +184,31 @@ is_masked(const char *text)
 	return words_judge(text, strlen(text)) == MASK_ALL;
 }
 
-static char *
-naming_advice(const char *named, const char *name)
+/* Who is to be named: the setting as it is, and all that were found so far, so that the last advice is the whole of it. */
+typedef struct Naming
 {
-	char	   *list = named[0] ? psprintf("%s, %s", named, name) : pstrdup(name);
+	StringInfoData list;
+	const char *last;			/* of overloads one is enough */
+} Naming;
 
-	return psprintf("ALTER SYSTEM SET secrets.redact_functions = %s; SELECT pg_reload_conf();", quote_literal_cstr(list));
+static char *
+naming_advice(Naming *naming, const char *name)
+{
+	if (naming->last == NULL || strcmp(naming->last, name) != 0)
+		appendStringInfo(&naming->list, "%s%s", naming->list.len ? ", " : "", name);
+	naming->last = name;
+	return psprintf("ALTER SYSTEM SET secrets.redact_functions = %s; SELECT pg_reload_conf();", quote_literal_cstr(naming->list.data));
 }
 
 /* Statements that call it bring values, and nobody knows. */
 static void
-look_for_wrapper(Findings *findings, const Function *function, const char *named)
+look_for_wrapper(Findings *findings, const Function *function, Naming *naming)
 {
 	if (is_so(function->takes_anything) && !is_masked(psprintf("SELECT %s(1)", function->name)))
 		check_found(findings, SEVERITY_WARNING,
 					psprintf("function %s stores what it is given, and is not in secrets.redact_functions: "
 							 "statements that call it are logged as they are", function->identity),
-					naming_advice(named, function->name));
+					naming_advice(naming, function->name));
 }
 
 #define TABLES_OF_TRIGGER \
@@ -204,7 +216,7 @@ look_for_wrapper(Findings *findings, const Function *function, const char *named
 
 /* Nor do statements name a trigger. */
 static void
-look_for_written_tables(Findings *findings, const Function *function, const char *named)
+look_for_written_tables(Findings *findings, const Function *function, Naming *naming)
 {
 	ListCell   *cell;
 
@@ -217,19 +229,17 @@ look_for_written_tables(Findings *findings, const Function *function, const char
 						psprintf("table %s has a trigger that stores what is written there, by function %s, and is not in "
 								 "secrets.redact_functions: statements that write there are logged as they are",
 								 table, function->identity),
-						naming_advice(named, table));
+						naming_advice(naming, table));
 	}
 }
 
 static void
-look_for_unnamed(Findings *findings, const Function *function)
+look_for_unnamed(Findings *findings, const Function *function, Naming *naming)
 {
-	const char *named = GetConfigOption("secrets.redact_functions", true, false);
-
-	if (named == NULL || !is_masked(function->body))
+	if (!is_masked(function->body))
 		return;
-	look_for_wrapper(findings, function, named);
-	look_for_written_tables(findings, function, named);
+	look_for_wrapper(findings, function, naming);
+	look_for_written_tables(findings, function, naming);
 }
 
 /* It lends what its owner may read. */
@@ -251,32 +261,60 @@ look_for_lender(Findings *findings, const Function *function)
 					psprintf("ALTER ROUTINE %s SET search_path = pg_catalog, pg_temp; with all else in it named by its schema", function->identity));
 }
 
+/* Somebody may have made it so that the server cannot print it, or have locked what stands in it. */
+static bool
+read_body(Findings *findings, Function *function)
+{
+	const char *what = psprintf("function %s", function->identity);
+	List	   *rows;
+
+	if (!is_so(function->is_tree))
+		return check_is_short(findings, what, function->body);
+	rows = check_try(findings, what, psprintf("SELECT coalesce(pg_get_function_sqlbody(%s), '')", function->oid));
+	function->body = rows ? ((char **) linitial(rows))[0] : NULL;
+	return rows && check_is_short(findings, what, function->body);
+}
+
+static void
+look_at_function(Findings *findings, const Function *function, const Takers *takers, Naming *naming)
+{
+	char	   *literal = literal_find(function->body, takers->list, takers->n);
+
+	if (literal)
+		check_found(findings, SEVERITY_CRITICAL,
+					psprintf("a value stands in function %s, at %s, where every role can read it", function->identity, literal),
+					psprintf("take it out of %s, and store another value", function->identity));
+	look_for_unnamed(findings, function, naming);
+	look_for_lender(findings, function);
+}
+
 static void
 look_at_functions(Findings *findings)
 {
 	Takers	   *takers = read_takers();
 	char	   *candidates = find_candidates();
+	Naming		naming = {.last = NULL};
 	ListCell   *cell;
 
+	initStringInfo(&naming.list);
+	appendStringInfoString(&naming.list, GetConfigOption("secrets.redact_functions", false, false));
 	/* Ours are among them. */
 	foreach(cell, check_ask(psprintf(FUNCTIONS, candidates)))
 	{
-		const Function *function = lfirst(cell);
-		char	   *literal = literal_find(function->body, takers->list, takers->n);
+		Function   *function = lfirst(cell);
 
 		CHECK_FOR_INTERRUPTS();
-		if (literal)
-			check_found(findings, SEVERITY_CRITICAL,
-						psprintf("a value stands in function %s, at %s, where every role can read it", function->identity, literal),
-						psprintf("take it out of %s, and store another value", function->identity));
-		look_for_unnamed(findings, function);
-		look_for_lender(findings, function);
+		if (read_body(findings, function))
+			look_at_function(findings, function, takers, &naming);
 	}
 }
 
 /* ---- definitions ---- */
 
-/* Whatever depends on a function of ours, or on the inbox, by itself: what it is, and its definition. */
+/*
+ * Whatever depends on a function of ours, or on the inbox, by itself: what it is, and
+ * what asks for its definition.  That one by one, as with functions.
+ */
 #define DEFINITIONS \
 	"WITH u AS (SELECT DISTINCT u.classid, u.objid FROM pg_depend u " \
 	" JOIN pg_depend d ON d.classid = u.refclassid AND d.objid = u.refobjid AND d.deptype = 'e' " \
@@ -286,21 +324,32 @@ look_at_functions(Findings *findings)
 	"   AND o.deptype = 'e' AND o.refobjid = d.refobjid)) " \
 	"SELECT * FROM (" \
 	" SELECT format('%s %s', CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'a rule on' END, c.oid::regclass), " \
-	"  pg_get_ruledef(w.oid) " \
+	"  format('SELECT pg_get_ruledef(%s)', w.oid) " \
 	"  FROM u JOIN pg_rewrite w ON u.classid = 'pg_rewrite'::regclass AND w.oid = u.objid JOIN pg_class c ON c.oid = w.ev_class " \
 	"  WHERE c.relnamespace NOT IN ('secrets'::regnamespace, 'secrets_catalog'::regnamespace) " \
-	" UNION ALL SELECT format('the default of column %I of table %s', a.attname, a.attrelid::regclass), pg_get_expr(b.adbin, b.adrelid) " \
+	" UNION ALL SELECT format('the default of column %I of table %s', a.attname, a.attrelid::regclass), " \
+	"  format('SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE oid = %s', b.oid) " \
 	"  FROM u JOIN pg_attrdef b ON u.classid = 'pg_attrdef'::regclass AND b.oid = u.objid " \
 	"  JOIN pg_attribute a ON a.attrelid = b.adrelid AND a.attnum = b.adnum " \
-	" UNION ALL SELECT format('trigger %I on %s', t.tgname, t.tgrelid::regclass), pg_get_triggerdef(t.oid) " \
+	" UNION ALL SELECT format('trigger %I on %s', t.tgname, t.tgrelid::regclass), format('SELECT pg_get_triggerdef(%s)', t.oid) " \
 	"  FROM u JOIN pg_trigger t ON u.classid = 'pg_trigger'::regclass AND t.oid = u.objid " \
 	" UNION ALL SELECT format('policy %I on %s', p.polname, p.polrelid::regclass), " \
-	"  concat_ws(' ', pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)) " \
+	"  format('SELECT concat_ws('' '', pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)) FROM pg_policy WHERE oid = %s', p.oid) " \
 	"  FROM u JOIN pg_policy p ON u.classid = 'pg_policy'::regclass AND p.oid = u.objid " \
 	" UNION ALL SELECT format('constraint %I of %s', k.conname, " \
-	"   coalesce(nullif(k.conrelid, 0)::regclass::text, nullif(k.contypid, 0)::regtype::text)), pg_get_constraintdef(k.oid) " \
+	"   coalesce(nullif(k.conrelid, 0)::regclass::text, nullif(k.contypid, 0)::regtype::text)), format('SELECT pg_get_constraintdef(%s)', k.oid) " \
 	"  FROM u JOIN pg_constraint k ON u.classid = 'pg_constraint'::regclass AND k.oid = u.objid" \
-	") x (what, definition) WHERE definition IS NOT NULL ORDER BY 1"
+	") x (what, question) ORDER BY 1"
+
+/* NULL: it is gone, or there is a row about it. */
+static const char *
+read_definition(Findings *findings, const char *what, const char *question)
+{
+	List	   *rows = check_try(findings, what, question);
+	const char *definition = rows ? ((char **) linitial(rows))[0] : NULL;
+
+	return definition && check_is_short(findings, what, definition) ? definition : NULL;
+}
 
 static void
 look_at_definitions(Findings *findings)
@@ -311,7 +360,8 @@ look_at_definitions(Findings *findings)
 	foreach(cell, check_ask(DEFINITIONS))
 	{
 		char	  **row = lfirst(cell);
-		char	   *literal = literal_find(row[1], takers->list, takers->n);
+		const char *definition = read_definition(findings, row[0], row[1]);
+		char	   *literal = definition ? literal_find(definition, takers->list, takers->n) : NULL;
 
 		if (literal)
 			check_found(findings, SEVERITY_CRITICAL,
@@ -382,9 +432,12 @@ read_jobs(Oid table)
 static void
 look_at_job(Findings *findings, const Job *job, const Takers *takers)
 {
-	char	   *literal = literal_find(job->command, takers->list, takers->n);
+	char	   *literal;
 	char	   *call;
 
+	if (!check_is_short(findings, psprintf("job %s of role \"%s\"", job->id, job->role), job->command))
+		return;
+	literal = literal_find(job->command, takers->list, takers->n);
 	if (literal)
 		check_found(findings, SEVERITY_CRITICAL,
 					psprintf("a value stands in the command of job %s of role \"%s\", at %s: "

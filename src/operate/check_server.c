@@ -163,8 +163,8 @@ mend_for_all(const Setting *setting)
 /* In the order of the enum. */
 #define SETTINGS_OF_ROLES \
 	"SELECT split_part(c, '=', 1), substr(c, strpos(c, '=') + 1), " WHOSE_SETTING ", " COMMAND_OF_SETTING ", " \
-	" s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())) " \
-	" AND s.setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = session_user)) " \
+	" coalesce(s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())) " \
+	"  AND s.setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = session_user)), false) " \
 	"FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) c LEFT JOIN pg_database d ON d.oid = s.setdatabase ORDER BY 3, 1"
 
 enum

@@ -16,9 +16,9 @@
 /* What an option is called that holds one: password, sslpassword, api_key; not password_required. */
 #define SECRET_OPTION "(password|passwd|passphrase|passcode|secret|token|credentials?|(api|access|secret|private)_?key)$"
 
-/* Of an array of name=value the names, or NULL. */
+/* Of an array of name=value the names, as they are written, or NULL. */
 #define SECRETS_IN(options) \
-	"(SELECT string_agg(DISTINCT split_part(o, '=', 1), ', ') FROM unnest(" options ") o " \
+	"(SELECT string_agg(DISTINCT quote_ident(split_part(o, '=', 1)), ', ') FROM unnest(" options ") o " \
 	"WHERE split_part(o, '=', 1) ~* '" SECRET_OPTION "' AND substr(o, strpos(o, '=') + 1) <> '')"
 
 #define READERS_OF_ALL \
@@ -57,6 +57,12 @@
 #define IS_CALLED_SECRET(name) \
 	name " LIKE '%.%' AND " name " !~* '^secrets[.]' AND substr(" name ", strpos(" name ", '.')) ~* " \
 	"'pass(word|wd|phrase|code)|secret|token|credential|([^a-z]|api|access|private|crypt|sign|master|service|encryption)key([^a-z]|$)'"
+
+/* Then the view has nothing of what stands in any of them. */
+#define WRONG_FILES \
+	"SELECT format('line %s of %s is wrong (%s), so settings that stand in files were not looked at', sourceline, sourcefile, error), " \
+	" 'mend it before the server is started again: as it is, it will not start' " \
+	"FROM pg_file_settings WHERE error IS NOT NULL AND name IS NULL ORDER BY 1"
 
 /* A switch, or a small number, is none; nor is what a library that is loaded has defined. */
 #define IS_SECRET_SETTING(name, value) \
@@ -174,6 +180,7 @@ const CheckTest check_stored[] = {
 	{.severity = SEVERITY_CRITICAL,.sql = FOREIGN_COLUMNS},
 	{.severity = SEVERITY_CRITICAL,.sql = ROLE_SETTINGS},
 	{.severity = SEVERITY_CRITICAL,.sql = FILE_SETTINGS,.is_for_superusers = true},
+	{.severity = SEVERITY_INFO,.sql = WRONG_FILES,.is_for_superusers = true},
 	{.severity = SEVERITY_WARNING,.sql = USER_MAPPINGS,.is_for_superusers = true},
 	{.look = look_at_commands},
 	{.look = look_at_subscriptions,.is_for_superusers = true},

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "utils/memutils.h"
 
 #include "redact/token.h"
 
@@ -15,6 +16,9 @@
 
 /* Strings in strings: EXECUTE 'SELECT secrets.put(...)'. */
 #define DEEPEST 4
+
+/* A call, and a list of values, is read as far as so many tokens: within one there may be as many more as there is room for. */
+#define MOST_OF_A_CALL 2000
 
 typedef struct Sql
 {
@@ -34,6 +38,7 @@ read_sql(const char *text, Size len, Sql *sql)
 	sql->n = 0;
 	do
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (sql->n == room)
 			sql->tokens = repalloc(sql->tokens, sizeof(Token) * (Size) (room *= 2));
 		sql->tokens[sql->n] = token_next(text, len, at);
@@ -104,7 +109,7 @@ read_literal(const Sql *sql, int at)
 
 /* ---- expressions ---- */
 
-/* The comma or parenthesis that ends the expression which begins there. */
+/* The comma, parenthesis or semicolon that ends the expression which begins there. */
 static int
 skip_expression(const Sql *sql, int at)
 {
@@ -116,7 +121,7 @@ skip_expression(const Sql *sql, int at)
 			depth++;
 		else if (depth > 0 && (is_sign(sql, at, ')') || is_sign(sql, at, ']')))
 			depth--;
-		else if (depth == 0 && (is_sign(sql, at, ',') || is_sign(sql, at, ')')))
+		else if (depth == 0 && (is_sign(sql, at, ',') || is_sign(sql, at, ')') || is_sign(sql, at, ';')))
 			break;
 	}
 	return at;
@@ -202,7 +207,7 @@ find_column(const Sql *sql, int at, const char *column)
 	return 0;
 }
 
-/* INSERT INTO secrets.inbox (...) VALUES (...), (...). */
+/* INSERT INTO secrets.inbox (...) VALUES (...), (...), or SELECT ..., .... */
 static bool
 inserts_constant(const Sql *sql, int at, const ValueTaker *taker)
 {
@@ -218,6 +223,8 @@ inserts_constant(const Sql *sql, int at, const ValueTaker *taker)
 			list++;
 		list++;
 	}
+	if (number > 0 && is_word(sql, list, "select"))
+		return has_constant(sql, list + 1, number, NULL);
 	if (number == 0 || !is_word(sql, list, "values"))
 		return false;
 	do
@@ -268,6 +275,15 @@ is_conninfo(const char *text)
 
 /* ---- all of it ---- */
 
+static bool
+takes_constant(const Sql *sql, int at, const ValueTaker *taker)
+{
+	Sql			part = *sql;
+
+	part.n = Min(part.n, at + MOST_OF_A_CALL);
+	return taker->is_relation ? inserts_constant(&part, at, taker) : calls_with_constant(&part, at, taker);
+}
+
 static char *
 find(const char *text, const ValueTaker *takers, int ntakers, int depth)
 {
@@ -277,8 +293,9 @@ find(const char *text, const ValueTaker *takers, int ntakers, int depth)
 	read_sql(text, strlen(text), &sql);
 	for (int at = 0; !is_end(&sql, at); at++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		for (int i = 0; i < ntakers; i++)
-			if (takers[i].is_relation ? inserts_constant(&sql, at, &takers[i]) : calls_with_constant(&sql, at, &takers[i]))
+			if (takes_constant(&sql, at, &takers[i]))
 				return psprintf("secrets.%s%s", takers[i].name, takers[i].is_relation ? "" : "()");
 		if (is_password(&sql, at))
 			return pstrdup("PASSWORD");
@@ -301,10 +318,42 @@ may_have_any(const char *sql)
 	return strcasestr(sql, "secrets") || strcasestr(sql, "password");
 }
 
+/* What is read is far more than what is found. */
+typedef struct Room
+{
+	MemoryContext before;
+	MemoryContext context;
+} Room;
+
+static Room
+enter(void)
+{
+	Room		room = {.context = AllocSetContextCreate(CurrentMemoryContext, "secrets, a text that is read", ALLOCSET_DEFAULT_SIZES)};
+
+	room.before = MemoryContextSwitchTo(room.context);
+	return room;
+}
+
+static char *
+leave(Room room, const char *found)
+{
+	char	   *kept;
+
+	MemoryContextSwitchTo(room.before);
+	kept = found ? pstrdup(found) : NULL;
+	MemoryContextDelete(room.context);
+	return kept;
+}
+
 char *
 literal_find(const char *sql, const ValueTaker *takers, int ntakers)
 {
-	return may_have_any(sql) ? find(sql, takers, ntakers, 0) : NULL;
+	Room		room;
+
+	if (!may_have_any(sql))
+		return NULL;
+	room = enter();
+	return leave(room, find(sql, takers, ntakers, 0));
 }
 
 static char *
@@ -312,6 +361,7 @@ find_call(const char *text, bool (*is_wanted) (const char *function), int depth)
 {
 	Sql			sql;
 
+	check_stack_depth();
 	read_sql(text, strlen(text), &sql);
 	for (int at = 0; !is_end(&sql, at); at++)
 	{
@@ -338,5 +388,10 @@ find_call(const char *text, bool (*is_wanted) (const char *function), int depth)
 char *
 literal_find_call(const char *sql, bool (*is_wanted) (const char *function))
 {
-	return strcasestr(sql, "secrets") ? find_call(sql, is_wanted, 0) : NULL;
+	Room		room;
+
+	if (!strcasestr(sql, "secrets"))
+		return NULL;
+	room = enter();
+	return leave(room, find_call(sql, is_wanted, 0));
 }

@@ -45,7 +45,7 @@ sub lines_are
 	my ($actor, $expected, $name, %options) = @_;
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	eval { wait_for(sub { lines($actor, $options{what}, $options{db}) eq $expected }, 'lines', 20) };
+	eval { wait_for(sub { lines($actor, $options{what}, $options{db}) eq $expected }, 'lines', 60) };
 	return is(lines($actor, $options{what}, $options{db}), $expected, $name);
 }
 
@@ -64,7 +64,7 @@ sub eventually
 	my ($condition, $name, $seconds) = @_;
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	return ok(eval { wait_for($condition, $name, $seconds || 30) }, $name);
+	return ok(eval { wait_for($condition, $name, $seconds || 60) }, $name);
 }
 
 # Whether a digest names the lines, which nobody has asked for.

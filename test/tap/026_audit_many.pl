@@ -25,7 +25,7 @@ sub eventually
 	my ($condition, $name, $seconds) = @_;
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	return ok(eval { wait_for($condition, $name, $seconds || 30) }, $name);
+	return ok(eval { wait_for($condition, $name, $seconds || 60) }, $name);
 }
 
 sub workers { return value($node, q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'secrets audit' AND (datname LIKE 'db%' OR datname = 'postgres')}); }
@@ -71,7 +71,8 @@ sub has_all
 my ($given, $states) = all_read('room', 20, @dbs);
 is_deeply($states, {}, 'ten databases, and places for all: nobody is refused');
 has_all('room', $given, 'and each read is in its database');
-cmp_ok(workers(), '>=', 10, 'with a worker each');
+# One that has nothing to do leaves after a while, which on a slow machine the first may have done.
+eventually(sub { value($node, q{SELECT secrets.get('a')}, $_) foreach @dbs; return workers() >= 10; }, 'with a worker each');
 is(join('', map { problems($_) } @dbs), '', 'all logs are whole');
 
 # ---- whoever wants a database for himself ----
@@ -177,7 +178,7 @@ foreach my $db (@more)
 	value($node, "CREATE DATABASE $db TEMPLATE db6");
 	eventually(sub { run_sql($node, q{SET secrets.actor = 'more'; SELECT secrets.get('a')}, db => $db)->{out} eq 'of db6' }, "$db reads");
 }
-is(join(' ', grep { eval { wait_for(sub { lines($_, 'more') >= 1 }, 'line', 30) } ? 0 : 1 } @more), '', 'more databases than queues: each read is in its log');
+is(join(' ', grep { eval { wait_for(sub { lines($_, 'more') >= 1 }, 'line', 60) } ? 0 : 1 } @more), '', 'more databases than queues: each read is in its log');
 is(join('', map { problems($_) } @more[ 0 .. 3 ], $more[-1]), '', 'and the logs are whole');
 value($node, q{SELECT secrets.get('a')}, 'db6');
 is(problems('db6'), '', 'that of the template too');

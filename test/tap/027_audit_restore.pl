@@ -96,7 +96,7 @@ foreach my $try ([ $target, 'custom' ], [ $target, 'plain', '--single-transactio
 	is_whole($server, $db, "$name, before any change", @heads);
 	# What is read before the first change is recorded as ever, and opens the log.
 	value($server, q{SET secrets.actor = 'early'; SELECT secrets.get('s/1')}, $db);
-	ok(eval { wait_for(sub { value($server, q{SELECT count(*) FROM secrets_catalog.audit_event WHERE actor = 'early'}, $db) eq '1' }, 'line', 30) }, "$name: a read before any change is in the log");
+	ok(eval { wait_for(sub { value($server, q{SELECT count(*) FROM secrets_catalog.audit_event WHERE actor = 'early'}, $db) eq '1' }, 'line', 60) }, "$name: a read before any change is in the log");
 	is_whole($server, $db, "$name, read", @heads);
 	is(restored_lines($server, $db), '', 'nothing is said yet');
 	value($server, q{SELECT secrets.put('here', 'x'); SELECT secrets.get('s/1')}, $db);
@@ -188,7 +188,7 @@ is_whole($copy, 'postgres', 'it goes on', @heads, $kept, $still);
 like(problems($copy, 'postgres', $later), qr/^rewound: [^\n]*$/, 'and what came after it is rewound still');
 is(openings($copy), 2, 'opened once more, on its own timeline');
 value($copy, q{COMMIT PREPARED 'in doubt'});
-ok(eval { wait_for(sub { value($copy, q{SELECT count(*) FROM secrets_catalog.audit_event e JOIN secrets_catalog.audit_digest d ON e.event_id = ANY (d.events) WHERE actor = 'in doubt'}) eq '1' }, 'digest', 30) },
+ok(eval { wait_for(sub { value($copy, q{SELECT count(*) FROM secrets_catalog.audit_event e JOIN secrets_catalog.audit_digest d ON e.event_id = ANY (d.events) WHERE actor = 'in doubt'}) eq '1' }, 'digest', 60) },
 	'what was prepared before, and committed there, gets its digest');
 is_whole($copy, 'postgres', 'afterwards', @heads, $kept, $still);
 

@@ -255,7 +255,7 @@ foreach my $round (1 .. $kills)
 	{
 		# A child of no consequence is started again without a crash: then the load is ended.
 		eval { wait_for(sub { log_since($node, $offset) =~ /all server processes terminated; reinitializing/ }, 'crash', 5) }
-		  or value($node, q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()});
+		  or run_sql($node, q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()});
 		wait_for(sub { run_sql($node, 'SELECT 1')->{out} eq '1' }, 'recovery');
 	}
 	my $bad = 0;

@@ -192,7 +192,7 @@ sub is_thrown_out
 	my $state = '';
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	ok(eval { wait_for(sub { ($state = $client->ask('SELECT 1')->{state}) ne '' }, 'the end of a session', 30) }, "$name: ended") or return 0;
+	ok(eval { wait_for(sub { ($state = $client->ask('SELECT 1')->{state}) ne '' }, 'the end of a session', 60) }, "$name: ended") or return 0;
 	return is($state, '57P01', "$name: as one that was terminated");
 }
 

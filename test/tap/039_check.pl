@@ -190,7 +190,7 @@ foreach (
 {
 	configure($node, 'secrets.redact_logs = off', 'reload');
 	my @found;
-	eval { wait_for(sub { @found = rows($node); @found == 2 }, 'redaction to be off', 10) };
+	eval { wait_for(sub { @found = rows($node); @found == 2 }, 'redaction to be off', 20) };
 	like(show(@found), qr/^critical \| setting secrets\.redact_logs is "off": .*\nwarning \| role "watcher" is in pg_monitor, and sees statements of all sessions/,
 		'without redaction: critical, and who watches is told of');
 	configure($node, 'secrets.redact_logs = on', 'reload');
@@ -528,7 +528,7 @@ my @literals = (
 	[ 'secrets.put()', q{SELECT secrets.put('a', 'canary')} ], [ 'secrets.put()', q{SELECT SECRETS . put ( 'a' , 'canary'::text, NULL)} ], [ 'secrets.put()', q{SELECT secrets."put"(value => 'canary', name => 'a')} ],
 	[ 'secrets.put()', q{SELECT secrets.put(name := 'a', value := CAST('canary' AS text))} ], [ 'secrets.put()', q{SELECT secrets.put('a', E'canary')} ], [ 'secrets.put()', q{SELECT secrets.put('a', text 'canary')} ],
 	[ 'secrets.put_bytes()', q{SELECT secrets.put_bytes('a', '\x63616e617279')} ], [ 'secrets.patch()', q{SELECT secrets.patch('a', '{"password": "canary"}'::jsonb)} ],
-	[ 'secrets.inbox', q{INSERT INTO secrets.inbox VALUES ('a', 'canary')} ], [ 'secrets.inbox', q{INSERT INTO secrets.inbox (value, name) VALUES (name, 'b'), ('canary', 'a')} ],
+	[ 'secrets.inbox', q{INSERT INTO secrets.inbox VALUES ('a', 'canary')} ], [ 'secrets.inbox', q{INSERT INTO secrets.inbox (name, value) SELECT 'a', 'canary'} ], [ 'secrets.inbox', q{INSERT INTO secrets.inbox (value, name) VALUES (name, 'b'), ('canary', 'a')} ],
 	[ 'secrets.put()', q{EXECUTE 'SELECT secrets.put(''a'', ''canary'')'} ], [ 'secrets.put()', q{EXECUTE format('SELECT secrets.put(%L, ''canary'')', name)} ], [ 'PASSWORD', q{ALTER ROLE app PASSWORD 'canary'} ],
 	[ 'PASSWORD', q{EXECUTE 'CREATE ROLE x ENCRYPTED PASSWORD ''canary'''} ], [ 'password=', q{PERFORM dblink('host=x password=canary', 'SELECT 1')} ]);
 foreach (@literals)

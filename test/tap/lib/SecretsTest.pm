@@ -208,7 +208,7 @@ sub log_since
 sub wait_for
 {
 	my ($condition, $what, $seconds) = @_;
-	my $end = Time::HiRes::time() + ($seconds || 60);
+	my $end = Time::HiRes::time() + ($seconds || 180);
 
 	while (!$condition->())
 	{

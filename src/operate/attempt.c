@@ -1,0 +1,58 @@
+/*
+ * operate/attempt.c
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "storage/proc.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+#include "operate/attempt.h"
+
+#define LOCK_MILLISECONDS 500
+
+static void
+wait_not_long(void)
+{
+	int			timeout = LockTimeout > 0 ? Min(LockTimeout, LOCK_MILLISECONDS) : LOCK_MILLISECONDS;
+
+	(void) set_config_option("lock_timeout", psprintf("%d", timeout), PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+}
+
+static bool
+ends_everything(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN
+		|| error->sqlerrcode == ERRCODE_CRASH_SHUTDOWN;
+}
+
+ErrorData *
+attempt(void (*look) (void *arg), void *arg)
+{
+	MemoryContext mine = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(mine);
+	PG_TRY();
+	{
+		wait_not_long();
+		look(arg);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(mine);
+		error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(mine);
+	CurrentResourceOwner = owner;
+	if (error && ends_everything(error))
+		ReThrowError(error);
+	return error;
+}
