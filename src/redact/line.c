@@ -422,7 +422,8 @@ belongs_to_one(const ErrorData *line, MaskJudgement statement)
 {
 	return statement == MASK_ALL || names_secret(line->message) || names_secret(line->internalquery)
 		|| (begins(line->detail, "prepare: ") && names_secret(line->detail))
-		|| statement_has_run_secret() || may_belong(line) || values_are_lost();
+		|| statement_has_run_secret() || may_belong(line) || values_are_lost()
+		|| (quotes_input(line) && values_passed_in_statement());
 }
 
 /* What becomes of a line's statement is decided by the server in this way. */

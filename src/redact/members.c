@@ -83,7 +83,7 @@ skip_blanks(const char *json, size_t len, size_t at)
 static bool
 is_of_secret(Word *name)
 {
-	static const char *const parts[] = {"pass", "pwd", "secret", "token", "key", "cred", "uri", "url", "dsn", "auth"};
+	static const char *const parts[] = {"pass", "pw", "secret", "token", "key", "cred", "uri", "url", "dsn", "auth"};
 
 	for (size_t i = 0; i < name->n; i++)
 		name->bytes[i] = (char) view_fold((uint8_t) name->bytes[i]);

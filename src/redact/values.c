@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "access/parallel.h"
+#include "access/xact.h"
 #include "mb/pg_wchar.h"
 #include "storage/proc.h"
 #include "utils/guc.h"
@@ -19,6 +20,7 @@ static Blotter *const blotter = (Blotter *) room;
 static bool is_begun = false;
 static uint64 ncounted = 0;
 static LocalTransactionId age = InvalidLocalTransactionId;	/* whose values come in now */
+static TimestampTz passed_last = 0; /* when the statement began in which the last one came */
 
 /*
  * The same, for parallel workers: they are given the settings that anybody has set,
@@ -68,6 +70,7 @@ values_remember(const char *value, Size len)
 		blot_age(blotter);
 	age = now;
 	passed_in = (int) now;
+	passed_last = GetCurrentStatementStartTimestamp();
 	ncounted++;
 	blot_remember(blotter, value, len);
 	members_remember(blotter, value, len);
@@ -89,6 +92,12 @@ bool
 values_are_lost(void)
 {
 	return blot_has_lost(blotter) && MyProc && age == TRANSACTION_OF(MyProc);
+}
+
+bool
+values_passed_in_statement(void)
+{
+	return passed_last != 0 && passed_last == GetCurrentStatementStartTimestamp();
 }
 
 /* Half a character may be left, by which the whole line would be lost on its way to the client. */

@@ -21,6 +21,12 @@ extern bool values_any(void);
 /* So many have passed in this transaction that some of them are not known any more: whatever is quoted may be one. */
 extern bool values_are_lost(void);
 
+/*
+ * One has passed in the client's statement at hand: whatever data that refuses may
+ * be a part of it, and parts are not known.
+ */
+extern bool values_passed_in_statement(void);
+
 /* How many have come so far, in all of this process's life. */
 extern uint64 values_counted(void);
 

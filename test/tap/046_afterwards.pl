@@ -70,6 +70,35 @@ foreach my $walk ('INSERT INTO positive SELECT value, -1 FROM secrets.get_all($$
 is($client->ask(q{INSERT INTO positive VALUES ('nothing secret', -1)})->{state}, '23514', 'the same in the next transaction');
 like(logged($client), qr/Failing row contains \(nothing secret, -1\)/, 'is logged as it is');
 
+# ---- parts of one ----
+
+my %parts = (
+	'JSON that is none' => [ '{"user":"a", "password": HunterSecret1}', 'v::jsonb' ],
+	'a file of settings' => [ join("\n", (map { "SOME_SETTING_$_=and its value" } 1 .. 5), 'DB_PASSWORD=HunterSecret2', ''), q{(regexp_match(v, 'DB_PASSWORD=(\S+)'))[1]::int} ],
+	'fields' => [ 'name:HunterSecret3:and more than sixty-four bytes of what comes behind it', q{split_part(v, ':', 2)::date} ],
+	'an array' => [ '{HunterSecret4,other}', '(v::text[])[1]::inet' ],
+	'a member of any name' => [ '{"inner": {"w": "HunterSecret5"}}', q{(v::jsonb #>> '{inner,w}')::bool} ],
+	'a number' => [ '{"pin": 4711081547}', q{(v::jsonb ->> 'pin')::date} ],
+	'an inner text' => [ "some words of which HunterSecret6 is one, and then some more of them", q{substr(v, 21, 13)::numeric} ]);
+foreach my $name (sort keys %parts)
+{
+	my ($value, $use) = @{ $parts{$name} };
+
+	# In another session than it came from, which knows nothing of it but by having got it.
+	my $other = open_client($node);
+	$client->prepare('', 'SELECT secrets.put($1, $2)');
+	is($client->run('', 'part', $value)->{state}, '', "$name: a value");
+	foreach my $sql ("SELECT ($use) FROM (SELECT secrets.get('part')) s (v)", "INSERT INTO positive SELECT ($use)::text, -1 FROM (SELECT secrets.get('part')) s (v)",
+		"INSERT INTO positive SELECT v, -1 FROM (SELECT secrets.get('part')) s (v)")
+	{
+		like($other->ask($sql)->{state}, qr/^2[23]/, "$name: data that are refused");
+		unlike(logged($other), qr/HunterSecret|4711081547/, "$name: are not in the log");
+	}
+	is($other->ask(q{INSERT INTO positive VALUES ('nothing secret', -1)})->{state}, '23514', 'those of the next statement');
+	like(logged($other), qr/Failing row contains \(nothing secret, -1\)/, 'are');
+	$other->close;
+}
+
 # ---- in the text of a statement that a function makes ----
 
 $client->value(q{SELECT secrets.put('comment', 'abracadabra of old')});
