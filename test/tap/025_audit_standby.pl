@@ -37,7 +37,7 @@ sub new_standby
 
 	$standby->init_from_backup($primary, 'base', has_streaming => 1);
 	$standby->{root_path} = $primary->{root_path};
-	configure($standby, "cluster_name = '$name'\nlisten_addresses = '127.0.0.1'\nmax_standby_streaming_delay = 1s\n" . ($conf || ''));
+	configure($standby, "cluster_name = '$name'\nlisten_addresses = '127.0.0.1'\n" . ($conf || ''));
 	$standby->start;
 	return $standby;
 }

@@ -142,6 +142,30 @@ ages(void)
 	CHECK(blot_is_empty(blotter), "another key");
 }
 
+/* So many in one age that the first are gone; an age before has nothing to do with it. */
+static void
+too_many(void)
+{
+	char		value[40];
+	int			n = 0;
+
+	begin_with("the first of all");
+	for (; n < BLOT_MOST / 2; n++)
+		blot_remember(blotter, value, (size_t) sprintf(value, "value number %d", n));
+	CHECK(!blot_has_lost(blotter), "%d values", n);
+	expect("the first of all", "****************");
+	blot_age(blotter);
+	while (!blot_has_lost(blotter) && n < 100 * BLOT_MOST)
+	{
+		blot_remember(blotter, value, (size_t) sprintf(value, "value number %d", n));
+		n++;
+	}
+	CHECK(n > 2 * BLOT_MOST && n < 100 * BLOT_MOST, "%d values", n);
+	expect_stays("the first of all");
+	blot_age(blotter);
+	CHECK(!blot_has_lost(blotter), "another age");
+}
+
 /* Of different lengths, and of one beginning. */
 static void
 many(void)
@@ -506,6 +530,7 @@ main(void)
 	RUN(hash_is_siphash);
 	RUN(only_what_was_remembered);
 	RUN(ages);
+	RUN(too_many);
 	RUN(many);
 	RUN(very_many);
 	RUN(as_it_is);

@@ -897,6 +897,44 @@ long_texts(void)
 	free(text);
 }
 
+/* Between the tildes stands what somebody may have forgotten to quote. */
+static void
+expect_unquoted(const char *marked)
+{
+	char		text[400];
+	char		wanted[400];
+
+	read_marked(marked, text, wanted);
+	CHECK(strcmp(masked_as(text, strlen(text), MASK_UNQUOTED), wanted) == 0, "%s became\n\t%s and not\n\t%s", text, room, wanted);
+	CHECK(judged(wanted, strlen(wanted), false) == MASK_ALL, "%s", wanted);
+}
+
+static void
+unquoted(void)
+{
+	expect_unquoted("SELECT secrets.put('n', ~hunter2~)");
+	expect_unquoted("SELECT secrets.put('n', ~hunter~ ~two~)");
+	expect_unquoted("SELECT secrets.put('n', ~hunter~.~two~)");
+	expect_unquoted("SELECT secrets.put('n', ~a~-~b~!~c~)");
+	expect_unquoted("SELECT secrets.put('n', \"~hunter~\" || ~x~)");
+	expect_unquoted("SELECT secrets.put(name => 'n', value => ~hunter2~)");
+	expect_unquoted("SELECT secrets.put('n', value := ~hunter2~, expires_at => ~now~)");
+	expect_unquoted("SELECT put('~n~', ~hunter2~), other(hunter2), hunter2 FROM t");
+	expect_unquoted("SELECT put('~n~', lower(~hunter2~), pg_catalog.upper(~hunter2~), a.b.c(~x~), a /*~ x ~*/ . b (~x~))");
+	expect_unquoted("INSERT INTO secrets.inbox (name, value) VALUES ('~n~', ~hunter2~)");
+	expect_unquoted("SELECT secrets.put('n', ~hunter2~");
+	expect_unquoted("SELECT secrets.put('~n~' ~hunter2~");
+	expect_unquoted("EXECUTE stored(~hunter2~) ; SELECT secrets.put('n', $1)");
+	expect_unquoted("DO $$ BEGIN PERFORM secrets.put('n', ~hunter2~); END $$");
+	expect_unquoted("SELECT secrets.put('n', date'~x~' ~hunter~)");
+	/* No comment begins that was none. */
+	CHECK(strcmp(masked_as("SELECT secrets.put('n', a/b)", 28, MASK_UNQUOTED), "SELECT secrets.put('n', */?)") == 0, "%s", room);
+	/* Of a name that is asked for as such, nothing. */
+	expect_unquoted("SELECT secrets.put(my_name, ~hunter2~)");
+	/* In doubt all is covered, as ever. */
+	expect_unquoted("SELECT secrets.put('n', ~hun~'~ter2)~");
+}
+
 int
 main(void)
 {
@@ -937,5 +975,6 @@ main(void)
 	RUN(executes);
 	RUN(any_bytes);
 	RUN(long_texts);
+	RUN(unquoted);
 	return check_summary("mask");
 }
