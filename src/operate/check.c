@@ -72,6 +72,12 @@ check_found(Findings *findings, Severity severity, const char *what, const char 
 		append(findings, severity, what, advice);
 }
 
+bool
+check_shows(const Findings *findings, Severity severity)
+{
+	return findings->of_test[severity] < MOST_OF_A_KIND;
+}
+
 static void
 end_test(Findings *findings)
 {

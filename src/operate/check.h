@@ -30,6 +30,9 @@ typedef struct Findings Findings;
 /* One row: a sentence that names what it is about, and what is to be typed. */
 extern void check_found(Findings *findings, Severity severity, const char *what, const char *advice);
 
+/* Whether the next one is shown, or only counted: for advice that is costly. */
+extern bool check_shows(const Findings *findings, Severity severity);
+
 /*
  * The rows of a query, as a List of char *[], NULL for NULL.  It is asked as the
  * owner of the catalogs, with nothing but pg_catalog in the search path: so what is

@@ -184,16 +184,18 @@ is_masked(const char *text)
 	return words_judge(text, strlen(text)) == MASK_ALL;
 }
 
-/* Who is to be named: the setting as it is, and all that were found so far, so that the last advice is the whole of it. */
+/* Who is to be named: the setting as it is, and all that were found so far, so that the last advice that is shown is the whole of it. */
 typedef struct Naming
 {
 	StringInfoData list;
 	const char *last;			/* of overloads one is enough */
 } Naming;
 
-static char *
-naming_advice(Naming *naming, const char *name)
+static const char *
+naming_advice(const Findings *findings, Naming *naming, const char *name)
 {
+	if (!check_shows(findings, SEVERITY_WARNING))
+		return "";
 	if (naming->last == NULL || strcmp(naming->last, name) != 0)
 		appendStringInfo(&naming->list, "%s%s", naming->list.len ? ", " : "", name);
 	naming->last = name;
@@ -208,7 +210,7 @@ look_for_wrapper(Findings *findings, const Function *function, Naming *naming)
 		check_found(findings, SEVERITY_WARNING,
 					psprintf("function %s stores what it is given, and is not in secrets.redact_functions: "
 							 "statements that call it are logged as they are", function->identity),
-					naming_advice(naming, function->name));
+					naming_advice(findings, naming, function->name));
 }
 
 #define TABLES_OF_TRIGGER \
@@ -229,7 +231,7 @@ look_for_written_tables(Findings *findings, const Function *function, Naming *na
 						psprintf("table %s has a trigger that stores what is written there, by function %s, and is not in "
 								 "secrets.redact_functions: statements that write there are logged as they are",
 								 table, function->identity),
-						naming_advice(naming, table));
+						naming_advice(findings, naming, table));
 	}
 }
 

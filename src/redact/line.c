@@ -129,13 +129,13 @@ find_statement(const ErrorData *line)
 }
 
 /* auto_explain's, in its format of text: SQL, and a plan that quotes as SQL does. */
-static bool
-is_plan_as_text(const char *message)
+static char *
+find_plan_as_text(char *message)
 {
 	static const char intro[] = "plan:\nQuery Text: ";
-	const char *at = strstr(message, intro);
+	char	   *at = begins(message, "duration: ") ? strstr(message, intro) : NULL;
 
-	return begins(message, "duration: ") && at && at[sizeof(intro) - 1] != '"';
+	return at && at[sizeof(intro) - 1] != '"' ? at + sizeof(intro) - 1 : NULL;
 }
 
 /* The field of a line of commas that begins there ends at the next comma outside of quotes. */
@@ -209,6 +209,8 @@ cover_values(ErrorData *line, char *text)
 {
 	char	   *statement = text && text == line->message ? find_statement(line) : NULL;
 
+	if (statement == NULL && text && text == line->message)
+		statement = find_plan_as_text(text);
 	if (statement)
 		values_cover_sql(statement, strlen(statement));
 	else if (text && text == line->message && begins(text, "AUDIT: "))
@@ -219,8 +221,6 @@ cover_values(ErrorData *line, char *text)
 		values_cover_sql(audited, end - audited);
 		values_cover(end);
 	}
-	else if (text && text == line->message && is_plan_as_text(text))
-		values_cover_sql(text, strlen(text));
 	else
 		values_cover(text);
 }
@@ -316,13 +316,14 @@ static void
 cover_message(ErrorData *line, bool names, bool belongs)
 {
 	char	   *statement = belongs ? find_statement(line) : NULL;
+	char	   *plan = belongs ? find_plan_as_text(line->message) : NULL;
 
 	if (statement)
 		cover_sql(statement, judgement_by_now());
 	else if (belongs && begins(line->message, "AUDIT: "))
 		cover_audited(line->message);
-	else if (belongs && is_plan_as_text(line->message))
-		cover_sql(line->message, MASK_ALL);
+	else if (plan)
+		cover_sql(plan, MASK_ALL);
 	else if (names && quotes_input(line))
 		cover_words(line->message, "'\"$");
 	else if (names || (belongs && begins(line->message, "duration: ")))
@@ -443,7 +444,8 @@ static void
 cover_texts(ErrorData *line)
 {
 	bool		is_ours = line->hide_stmt && line->hide_ctx && line->elevel >= ERROR;
-	MaskJudgement statement = statement_hide_for_line(line->elevel >= ERROR);
+	bool		may_be_misread = line->elevel >= ERROR || (shows_statement(line) && !statement_is_understood());
+	MaskJudgement statement = statement_hide_for_line(may_be_misread);
 	bool		names = names_secret(line->message);
 	bool		belongs = !is_ours && belongs_to_one(line, statement);
 	bool		is_context_told = has_password(line, line->context);

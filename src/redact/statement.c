@@ -189,7 +189,7 @@ mask_shown(MaskJudgement judgement)
 }
 
 MaskJudgement
-statement_hide_for_line(bool fails)
+statement_hide_for_line(bool may_be_misread)
 {
 	const char *text = debug_query_string;
 
@@ -199,7 +199,7 @@ statement_hide_for_line(bool fails)
 		if (words_count() && known.judgement != MASK_NOTHING)
 			show(text, known.judgement);
 	}
-	if (fails && is_shown() && known.judgement == MASK_ALL)
+	if (may_be_misread && is_shown() && known.judgement == MASK_ALL)
 		mask_shown(MASK_UNQUOTED);
 	return text && words_count() ? known.judgement : MASK_NOTHING;
 }

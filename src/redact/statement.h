@@ -21,10 +21,10 @@ extern MaskJudgement statement_hide(void);
 
 /*
  * The same for a line that may come before the statement is analysed: looks for
- * EXECUTE in its text, too.  Where the line says that it fails, perhaps because a
- * value was not quoted, words that stand where a value does are hidden as well.
+ * EXECUTE in its text, too.  Where a value may be taken for a word, since it was not
+ * quoted, words that stand where a value does are hidden as well.
  */
-extern MaskJudgement statement_hide_for_line(bool fails);
+extern MaskJudgement statement_hide_for_line(bool may_be_misread);
 
 /* It has been analysed, or one of its parts; of utility statements that says little. */
 extern void statement_understood(void);

@@ -145,6 +145,13 @@ $node->reload;
 wait_for(sub { value($node, 'SHOW secrets.redact_functions') =~ /open.*written.*store.*Keep it/ }, 'all are named');
 is(rows('not in secrets.redact_functions'), '', 'and that was all');
 like($last, qr/open.*written.*store.*Keep it/, 'the last advice had them all');
+# Of very many the last that is shown has those that are.
+value($node, q{DO $do$ BEGIN FOR i IN 1 .. 500 LOOP EXECUTE format($f$CREATE FUNCTION his.many_%s(n text, v text) RETURNS bigint LANGUAGE sql AS 'SELECT secrets.put($1, $2)'$f$, i); END LOOP; END $do$});
+@advice = split /\n/, advice('not in secrets.redact_functions');
+is(scalar @advice, 20, 'twenty of five hundred are shown');
+my @named = $advice[-1] =~ /his\.many_\d+/g;
+is(scalar @named, 20, 'and named');
+is(rows('more like the one before'), 'warning: there are 480 more like the one before', 'the others are counted');
 my @mends = split /\n/, advice('has .* in the clear');
 is(scalar @mends, 1, 'options with names that need quotes');
 value($node, $mends[0]);
