@@ -14,9 +14,10 @@
 #define LOCK_MILLISECONDS 500
 
 static void
-wait_not_long(void)
+wait_not_long(const Patience *patience)
 {
-	int			timeout = LockTimeout > 0 ? Min(LockTimeout, LOCK_MILLISECONDS) : LOCK_MILLISECONDS;
+	int			most = patience->is_gone ? 1 : LOCK_MILLISECONDS;
+	int			timeout = LockTimeout > 0 ? Min(LockTimeout, most) : most;
 
 	(void) set_config_option("lock_timeout", psprintf("%d", timeout), PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
 }
@@ -29,7 +30,7 @@ ends_everything(const ErrorData *error)
 }
 
 ErrorData *
-attempt(void (*look) (void *arg), void *arg)
+attempt(Patience *patience, void (*look) (void *arg), void *arg)
 {
 	MemoryContext mine = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -39,7 +40,7 @@ attempt(void (*look) (void *arg), void *arg)
 	MemoryContextSwitchTo(mine);
 	PG_TRY();
 	{
-		wait_not_long();
+		wait_not_long(patience);
 		look(arg);
 	}
 	PG_CATCH();
@@ -54,5 +55,6 @@ attempt(void (*look) (void *arg), void *arg)
 	CurrentResourceOwner = owner;
 	if (error && ends_everything(error))
 		ReThrowError(error);
+	patience->is_gone |= error && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
 	return error;
 }

@@ -7,11 +7,16 @@
 #ifndef SECRETS_OPERATE_ATTEMPT_H
 #define SECRETS_OPERATE_ATTEMPT_H
 
+/* How patient it is: a lock that was not to be had in time is the last that is waited for. */
+typedef struct Patience
+{
+	bool		is_gone;
+} Patience;
+
 /*
  * Does it in a subtransaction that is rolled back in any case, so that nothing stays
- * locked: it may change nothing but memory.  Waits for no lock for long.  NULL: it
- * went well.  What ends the statement as a whole, a cancel or a timeout, ends it.
+ * locked: it may change nothing but memory.  NULL: it went well.  What ends the statement as a whole, a cancel or a timeout, ends it.
  */
-extern ErrorData *attempt(void (*look) (void *arg), void *arg);
+extern ErrorData *attempt(Patience *patience, void (*look) (void *arg), void *arg);
 
 #endif

@@ -48,6 +48,7 @@ struct Findings
 {
 	List	   *rows[NUM_SEVERITIES];
 	int			of_test[NUM_SEVERITIES];	/* that the test at hand has found */
+	Patience	patience;
 };
 
 /* ---- rows ---- */
@@ -218,7 +219,7 @@ List *
 check_try(Findings *findings, const char *what, const char *sql)
 {
 	Question	question = {.sql = sql};
-	ErrorData  *error = attempt(ask, &question);
+	ErrorData  *error = attempt(&findings->patience, ask, &question);
 
 	if (error == NULL)
 		return question.rows;
@@ -280,7 +281,7 @@ run_test(Findings *findings, const char *subject, const CheckTest *test)
 		return true;
 	if (test->is_for_superusers && !sees_everything())
 		return false;
-	error = attempt(run, &it);
+	error = attempt(&findings->patience, run, &it);
 	end_test(findings);
 	if (error)
 		tell_of_failure(findings, psprintf("a part of %s", subject), error);

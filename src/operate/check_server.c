@@ -147,11 +147,29 @@ endangers(const Setting *setting, const char *value)
 	return value && compares(setting, value) && !does_not_matter(setting);
 }
 
+/* They go before what stands in files. */
+#define SETTINGS_OF_COMMAND \
+	"SELECT name FROM pg_settings WHERE source IN ('command line', 'environment variable')"
+
+static bool
+is_of_command(List *of_command, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, of_command)
+		if (strcmp(((char **) lfirst(cell))[0], name) == 0)
+			return true;
+	return false;
+}
+
 static char *
-mend_for_all(const Setting *setting)
+mend_for_all(const Setting *setting, List *of_command)
 {
 	const char *then = setting->needs_restart ? "and restart the server" : "SELECT pg_reload_conf();";
 
+	if (is_of_command(of_command, setting->name))
+		return psprintf("take %s out of the command that starts the server, or its environment: that goes before ALTER SYSTEM SET %s = '%s'; and start it again",
+						setting->name, setting->name, setting->better);
 	/* Of an empty list ALTER SYSTEM makes a list of one empty name, and nobody gets in any more. */
 	if (setting->better[0] == '\0')
 		return psprintf("in postgresql.conf: %s = ''; ALTER SYSTEM RESET %s; %s", setting->name, setting->name, then);
@@ -209,6 +227,7 @@ static void
 look_at_settings(Findings *findings)
 {
 	List	   *of_roles = check_ask(SETTINGS_OF_ROLES);
+	List	   *of_command = check_ask(SETTINGS_OF_COMMAND);
 
 	for (int i = 0; i < lengthof(known); i++)
 	{
@@ -217,7 +236,7 @@ look_at_settings(Findings *findings)
 		if (endangers(&known[i], value) && !is_of_this_session(of_roles, known[i].name))
 			check_found(findings, known[i].severity,
 						psprintf("setting %s is \"%s\": %s", known[i].name, value, known[i].danger),
-						mend_for_all(&known[i]));
+						mend_for_all(&known[i], of_command));
 		look_at_roles(findings, &known[i], of_roles);
 	}
 }

@@ -22,7 +22,6 @@
 #include "redact/hooks.h"
 #include "redact/literals.h"
 #include "redact/statement.h"
-#include "redact/values.h"
 #include "redact/words.h"
 
 /* Within functions, of a text longer than this only the statement at hand is looked at: it may be one of very many. */
@@ -267,21 +266,11 @@ on_analyze(ParseState *pstate, Query *query, JumbleState *jstate)
 
 /* ---- utility statements ---- */
 
-/* A value that has passed: a function may have put it into the text of a statement. */
-static const char *
-without_values(const char *text)
-{
-	Size		len = values_any() ? strnlen(text, LONG_TEXT + 1) : 0;
-	char	   *covered;
-
-	if (len == 0 || len > LONG_TEXT)
-		return text;
-	covered = pnstrdup(text, len);
-	values_cover_sql(covered, len);
-	return covered;
-}
-
-/* What they and other extensions keep of it: views, prepared statements, cursors, statistics. */
+/*
+ * What they and other extensions keep of it: views, prepared statements, cursors,
+ * statistics.  Values that have passed are no matter here: whoever may look at his own
+ * would find a value that is not for him by trying which words are covered.
+ */
 static const char *
 presentable(PlannedStmt *statement, const char *text)
 {
@@ -294,7 +283,7 @@ presentable(PlannedStmt *statement, const char *text)
 	if (judgement != MASK_ALL && literals_executes(statement->utilityStmt))
 		judgement = MASK_ALL;
 	masked = judgement == MASK_NOTHING ? NULL : find_masked(text, judgement);
-	return masked ? masked : without_values(text);
+	return masked ? masked : text;
 }
 
 static void

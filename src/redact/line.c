@@ -22,6 +22,7 @@
 #include "utils/guc.h"
 
 #include "redact/line.h"
+#include "redact/passwords.h"
 #include "redact/statement.h"
 #include "redact/values.h"
 #include "redact/words.h"
@@ -397,9 +398,18 @@ has_password(const ErrorData *line, const char *text)
 	return (is_quoting && statement_hide() == MASK_PASSWORDS) || words_judge(text, strlen(text)) == MASK_PASSWORDS;
 }
 
+/* Of settings that are read again the server tells what they are. */
+static bool
+quotes_setting(const ErrorData *line)
+{
+	return begins(line->funcname, "ProcessConfigFile") || line->sqlerrcode == ERRCODE_INVALID_PARAMETER_VALUE;
+}
+
 static void
 cover_passwords(const ErrorData *line, char *text)
 {
+	if (text && text == line->message && quotes_setting(line))
+		(void) passwords_cover_setting(text, strlen(text));
 	if (!has_password(line, text))
 		return;
 	if (text == line->message && begins(text, "AUDIT: "))
@@ -423,6 +433,7 @@ belongs_to_one(const ErrorData *line, MaskJudgement statement)
 {
 	return statement == MASK_ALL || names_secret(line->message) || names_secret(line->internalquery)
 		|| (begins(line->detail, "prepare: ") && names_secret(line->detail))
+		|| (line->elevel >= ERROR && (names_secret(line->detail) || names_secret(line->context)))
 		|| statement_has_run_secret() || may_belong(line) || values_are_lost()
 		|| (quotes_input(line) && values_passed_in_statement());
 }

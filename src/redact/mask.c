@@ -656,6 +656,21 @@ write_name_back(Cover *cover, const Finding *finding)
 			write_back(cover, at, UNKNOWN);
 }
 
+static bool
+is_in_word(size_t at, size_t from, const char *word)
+{
+	return from != NOWHERE && at >= from && at - from < strlen(word);
+}
+
+/* Between its words, where a comment begins or ends: that goes on being none of the code around it. */
+static bool
+is_of_comment(const Cover *cover, const Finding *finding, size_t at)
+{
+	if ((at >= name_from(finding) && at < finding->name_end) || is_in_word(at, finding->schema, SCHEMA) || is_in_word(at, finding->into, "into"))
+		return false;
+	return (at > 0 && cover->text[at - 1] == '/') || (at + 1 < cover->len && cover->text[at + 1] == '/');
+}
+
 /*
  * Where all that named a word stood in literals or comments, one is uncovered, so
  * that the text is still seen for what it is: by whoever asks about parameters.
@@ -664,7 +679,7 @@ static void
 uncover(Cover *cover, const Finding *finding)
 {
 	for (size_t at = found_from(finding); at < found_to(finding) && at < cover->len; at++)
-		if (cover->text[at] == '*' || cover->text[at] == '?')
+		if ((cover->text[at] == '*' && !is_of_comment(cover, finding, at)) || cover->text[at] == '?')
 			cover_byte(cover, at, ' ');
 	write_word_back(cover, finding->into, "into");
 	write_word_back(cover, finding->schema, SCHEMA);

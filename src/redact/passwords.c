@@ -7,6 +7,9 @@
 #include "redact/token.h"
 #include "redact/uescape.h"
 
+/* A line about a setting has few, and each is work of the whole length. */
+#define MOST_QUOTES 64
+
 /* Dollar quotes within dollar quotes that are read as code. */
 #define MOST_BODIES 4
 
@@ -430,4 +433,34 @@ passwords_are_in(const char *text, size_t len)
 
 	passwords_cover(&cover);
 	return cover.first != NO_PLACE;
+}
+
+/* Behind quotes of whatever language. */
+static bool
+is_behind_quote(const char *text, size_t at)
+{
+	return at > 0 && (text[at - 1] == '"' || (text[at - 1] & 0x80) || (at > 1 && text[at - 1] == ' ' && (text[at - 2] & 0x80)));
+}
+
+bool
+passwords_cover_setting(char *text, size_t len)
+{
+	int			nquotes = 0;
+
+	for (size_t at = 0; at < len && nquotes < MOST_QUOTES; at++)
+	{
+		size_t		setting = len;
+
+		if (is_behind_quote(text, at))
+		{
+			nquotes++;
+			setting = find_in_connection_string(text, at, len);
+		}
+		if (setting < len)
+		{
+			memset(text + setting, '*', len - setting);
+			return true;
+		}
+	}
+	return false;
 }

@@ -10,4 +10,10 @@
 extern void passwords_cover(Cover *cover);
 extern bool passwords_are_in(const char *text, size_t len);
 
+/*
+ * The same in what quotes a setting as it is, '... changed to "host=db password=x"':
+ * to the end, for nothing says where in it that ends.
+ */
+extern bool passwords_cover_setting(char *text, size_t len);
+
 #endif

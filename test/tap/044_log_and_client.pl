@@ -104,6 +104,19 @@ foreach my $who ($borrower, $client)
 	like(logged(qr/division by zero/), qr/statement: DELETE FROM payroll WHERE name <> '/, 'and that statement is in the log');
 }
 
+# ---- nor finds anybody a value by what he may see of his own statements ----
+
+my @guesses = ('caterpillar', $value, "xx $value xx", 'sunflower');
+my $guesses = join ', ', map { "'$_'" } @guesses;
+$borrower->value('SELECT lend()');
+$borrower->value("PREPARE guess AS SELECT $guesses");
+is($borrower->value(q{SELECT statement FROM pg_prepared_statements WHERE name = 'guess'}), "PREPARE guess AS SELECT $guesses", 'a prepared statement is shown as it is');
+$borrower->value("BEGIN; DECLARE guess CURSOR FOR SELECT $guesses");
+is($borrower->value(q{SELECT statement FROM pg_cursors WHERE name = 'guess'}), "BEGIN; DECLARE guess CURSOR FOR SELECT $guesses", 'and so is a cursor');
+is($borrower->value("SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid() /* $guesses */"),
+	"SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid() /* $guesses */", 'and the session');
+$borrower->value('ROLLBACK');
+
 # ---- what is known of one statement is not taken for what is known of another ----
 
 # A plan that is kept is run without being looked at again; in it something is executed that

@@ -10,11 +10,7 @@ use PostgreSQL::Test::Utils;
 use SecretsTest;
 use Test::More;
 
-my $libraries = `pg_config --pkglibdir`;
-chomp $libraries;
-my $has_statements = -e "$libraries/pg_stat_statements.so";
-my $preloaded = 'shared_preload_libraries = ' . ($has_statements ? "'pg_stat_statements,secrets'\npg_stat_statements.track = all" : "'secrets'");
-my $node = new_node('afterwards', conf => "$preloaded\nlog_statement = all\nlog_min_duration_statement = 0\nlog_parameter_max_length_on_error = -1\n");
+my $node = new_node('afterwards', conf => "log_statement = all\nlog_min_duration_statement = 0\nlog_parameter_max_length_on_error = -1\n");
 my $read = 0;
 
 # What the log has got since, up to a line that is told to end it.
@@ -105,12 +101,23 @@ $client->value(q{SELECT secrets.put('comment', 'abracadabra of old')});
 $client->value(q{DO $x$ DECLARE v text := secrets.get('comment'); BEGIN EXECUTE format('COMMENT ON TABLE once IS %L', v); END $x$});
 is($client->value(q{SELECT obj_description('once'::regclass)}), 'abracadabra of old', 'a value in the text of a statement');
 unlike(logged($client), qr/abracadabra/, 'is not in the log');
-if ($has_statements)
+# ---- passwords in settings ----
+
+foreach my $setting (q{'host=127.0.0.1 user=x password=HunterSecret7'}, q{'host=127.0.0.1 password=''Hunter Secret8'' user=x'}, q{'postgresql://u:HunterSecret9@127.0.0.1/db'})
 {
-	$client->value('CREATE EXTENSION pg_stat_statements');
-	is($client->value(q{SELECT count(*) FROM pg_stat_statements WHERE query ~ 'COMMENT ON TABLE once IS .\*+'}), 1, 'it is counted');
-	is($client->value(q{SELECT count(*) FROM pg_stat_statements WHERE query ~ ('abra' || 'cadabra')}), 0, 'but not written down');
+	$client->value("ALTER SYSTEM SET secrets.audit_conninfo = $setting");
+	$client->value('SELECT pg_reload_conf()');
+	wait_for(sub { $client->value('SHOW secrets.audit_conninfo') =~ /Hunter/ }, 'a password in a setting');
+	my $log = logged($client);
+	unlike($log, qr/Hunter|Secret[789]/, 'is not in the log');
+	like($log, qr/parameter "secrets\.audit_conninfo" changed to "(host|postgresql)/, 'which says that the setting has changed');
+	$client->value('ALTER SYSTEM RESET secrets.audit_conninfo');
+	$client->value('SELECT pg_reload_conf()');
+	wait_for(sub { $client->value('SHOW secrets.audit_conninfo') eq '' }, 'taken back');
 }
+$client->value(q{ALTER SYSTEM SET archive_cleanup_command = 'cp "user=x name=y" z'});
+$client->value('SELECT pg_reload_conf()');
+wait_for(sub { logged($client) =~ /changed to "cp "user=x name=y" z"/ }, 'another setting is told as it is');
 
 # ---- texts that would take for ever ----
 
