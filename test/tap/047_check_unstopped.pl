@@ -167,4 +167,14 @@ is(scalar @mends, 1, 'options with names that need quotes');
 value($node, $mends[0]);
 is(rows('has .* in the clear'), '', 'are dropped by the advice');
 
+# What is on the command line goes before all that ALTER SYSTEM writes.
+$node->stop;
+my @start = ('pg_ctl', '-D', $data, '-l', $node->logfile, '-w');
+command_ok([ @start, '-o', '-c password_encryption=md5', 'start' ], 'a setting on the command line');
+like(rows('^setting password_encryption'), qr/^warning: setting password_encryption is "md5": /, 'is told of');
+like(advice('^setting password_encryption'), qr/^take password_encryption out of the command that starts the server/, 'with advice that helps');
+command_ok([ @start, '-m', 'fast', 'stop' ], 'stopped');
+$node->start;
+is(rows('^setting password_encryption'), '', 'without it there is nothing');
+
 done_testing();
