@@ -376,6 +376,15 @@ join(Queue *queue, const AuditKey *key)
 	(void) cover(queue, DIGEST_OPEN, key, parents, nparents);
 }
 
+/* Not by the newest digest: of what is read while the first change is under way, that may be of after its beginning. */
+static bool
+is_joined(void)
+{
+	TimestampTz since = home_since();
+
+	return since == 0 || digest_opened_since(since);
+}
+
 static bool
 has_digest(int64 number, const uint8 head[HASH_LEN])
 {
@@ -424,7 +433,7 @@ chain_load(Queue *queue, const AuditKey *key)
 	}
 	if (!here)
 		(void) cover(queue, DIGEST_OPEN, key, NULL, 0);
-	else if (found && next.number < home_since())
+	else if (found && !is_joined())
 		join(queue, key);
 	loaded = true;
 }

@@ -62,6 +62,9 @@ extern void rows_close(RowWriter *writer);
 extern bool digest_find_newest(AuditDigest *digest);
 extern bool digest_find_below(int64 number, AuditDigest *digest);
 
+/* Whether one that opens the log here was written at that time or later. */
+extern bool digest_opened_since(int64 number);
+
 /* The one of that number, if we wrote it. */
 extern bool digest_find(int64 number, AuditDigest *digest);
 

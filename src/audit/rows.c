@@ -238,6 +238,33 @@ digest_find_newest(AuditDigest *digest)
 }
 
 bool
+digest_opened_since(int64 number)
+{
+	Relation	rel = audit_open_table(CATALOG_AUDIT_DIGEST, AccessShareLock);
+	Relation	index = index_open(catalog_oid(CATALOG_AUDIT_DIGEST_PKEY), AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found = false;
+
+	ScanKeyInit(&key, DIGEST_NUMBER, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(number));
+	scan = systable_beginscan_ordered(rel, index, NULL, 1, &key);
+	/* It is the first, or nearly. */
+	while (!found && HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection)))
+	{
+		AuditDigest digest;
+
+		CHECK_FOR_INTERRUPTS();
+		digest_decode(tuple, RelationGetDescr(rel), &digest);
+		found = digest.kind == DIGEST_OPEN && digest_is_from_here(&digest) && is_genuine(&digest);
+	}
+	systable_endscan_ordered(scan);
+	index_close(index, AccessShareLock);
+	table_close(rel, NoLock);
+	return found;
+}
+
+bool
 digest_find(int64 number, AuditDigest *digest)
 {
 	Relation	rel = audit_open_table(CATALOG_AUDIT_DIGEST, AccessShareLock);

@@ -36,6 +36,12 @@ attempt(Patience *patience, void (*look) (void *arg), void *arg)
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorData  *volatile error = NULL;
 
+	/* There are no subtransactions there, so it may fail as a whole. */
+	if (IsInParallelMode())
+	{
+		look(arg);
+		return NULL;
+	}
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(mine);
 	PG_TRY();

@@ -11,6 +11,7 @@
 #include "access/transam.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
+#include "common/keywords.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -191,11 +192,24 @@ typedef struct Naming
 	const char *last;			/* of overloads one is enough */
 } Naming;
 
+/* select() is named by every statement: app."select" too. */
+static bool
+is_keyword(const char *name)
+{
+	const char *last = strrchr(name, '.') ? strrchr(name, '.') + 1 : name;
+	char	   *bare = pstrdup(last + (last[0] == '"'));
+
+	bare[strcspn(bare, "\"")] = '\0';
+	return ScanKeywordLookup(bare, &ScanKeywords) >= 0;
+}
+
 static const char *
 naming_advice(const Findings *findings, Naming *naming, const char *name)
 {
 	if (!check_shows(findings, SEVERITY_WARNING))
 		return "";
+	if (is_keyword(name))
+		return psprintf("rename %s: it is called by a word of SQL, which stands in other statements as well", name);
 	if (naming->last == NULL || strcmp(naming->last, name) != 0)
 		appendStringInfo(&naming->list, "%s%s", naming->list.len ? ", " : "", name);
 	naming->last = name;

@@ -59,7 +59,7 @@ static bool
 is_no_less(const char *again, const char *masked, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if (again[i] != masked[i] && !memchr("* ?'", again[i], 4) && !memchr("* ?'", masked[i], 4))
+		if (again[i] != masked[i] && !memchr("* ?'x", again[i], 5) && !memchr("* ?'", masked[i], 4))
 			return false;
 	return true;
 }

@@ -154,6 +154,9 @@ $node->reload;
 wait_for(sub { value($node, 'SHOW secrets.redact_functions') =~ /open.*written.*store.*Keep it/ }, 'all are named');
 is(rows('not in secrets.redact_functions'), '', 'and that was all');
 like($last, qr/open.*written.*store.*Keep it/, 'the last advice had them all');
+value($node, q{CREATE FUNCTION his."select"(n text, v text) RETURNS bigint LANGUAGE sql AS 'SELECT secrets.put($1, $2)'});
+like(advice('^function his."select"'), qr/^rename his\."select": /, 'a word of SQL is not to be named');
+value($node, 'DROP FUNCTION his."select"(text, text)');
 value($node, 'DROP FUNCTION his.z()');
 # Of very many the last that is shown has those that are.
 value($node, q{DO $do$ BEGIN FOR i IN 1 .. 500 LOOP EXECUTE format($f$CREATE FUNCTION his.many_%s(n text, v text) RETURNS bigint LANGUAGE sql AS 'SELECT secrets.put($1, $2)'$f$, i); END LOOP; END $do$});
