@@ -206,29 +206,42 @@ is_genuine(const AuditDigest *digest)
 		&& crypto_equal(mac, digest->mac, AUDIT_MAC_LEN);
 }
 
-/* What somebody wrote there by hand, with a high number perhaps, is passed over: verify_audit() tells of it. */
-bool
-digest_find_below(int64 number, AuditDigest *digest)
+static bool
+is_opening_here(const AuditDigest *digest)
+{
+	return digest->kind == DIGEST_OPEN && digest_is_from_here(digest) && is_genuine(digest);
+}
+
+/* The first that is wanted, in that direction. */
+static bool
+find_digest(ScanKey key, ScanDirection direction, bool (*is_wanted) (const AuditDigest *digest), AuditDigest *digest)
 {
 	Relation	rel = audit_open_table(CATALOG_AUDIT_DIGEST, AccessShareLock);
 	Relation	index = index_open(catalog_oid(CATALOG_AUDIT_DIGEST_PKEY), AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
+	SysScanDesc scan = systable_beginscan_ordered(rel, index, NULL, 1, key);
 	HeapTuple	tuple;
 	bool		found = false;
 
-	ScanKeyInit(&key, DIGEST_NUMBER, BTLessStrategyNumber, F_INT8LT, Int64GetDatum(number));
-	scan = systable_beginscan_ordered(rel, index, NULL, 1, &key);
-	while (!found && HeapTupleIsValid(tuple = systable_getnext_ordered(scan, BackwardScanDirection)))
+	while (!found && HeapTupleIsValid(tuple = systable_getnext_ordered(scan, direction)))
 	{
 		CHECK_FOR_INTERRUPTS();
 		digest_decode(tuple, RelationGetDescr(rel), digest);
-		found = is_genuine(digest);
+		found = is_wanted(digest);
 	}
 	systable_endscan_ordered(scan);
 	index_close(index, AccessShareLock);
 	table_close(rel, NoLock);
 	return found;
+}
+
+/* What somebody wrote there by hand, with a high number perhaps, is passed over: verify_audit() tells of it. */
+bool
+digest_find_below(int64 number, AuditDigest *digest)
+{
+	ScanKeyData key;
+
+	ScanKeyInit(&key, DIGEST_NUMBER, BTLessStrategyNumber, F_INT8LT, Int64GetDatum(number));
+	return find_digest(&key, BackwardScanDirection, is_genuine, digest);
 }
 
 bool
@@ -237,31 +250,15 @@ digest_find_newest(AuditDigest *digest)
 	return digest_find_below(PG_INT64_MAX, digest);
 }
 
+/* It is the first of them, or nearly. */
 bool
 digest_opened_since(int64 number)
 {
-	Relation	rel = audit_open_table(CATALOG_AUDIT_DIGEST, AccessShareLock);
-	Relation	index = index_open(catalog_oid(CATALOG_AUDIT_DIGEST_PKEY), AccessShareLock);
 	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	bool		found = false;
+	AuditDigest digest;
 
 	ScanKeyInit(&key, DIGEST_NUMBER, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(number));
-	scan = systable_beginscan_ordered(rel, index, NULL, 1, &key);
-	/* It is the first, or nearly. */
-	while (!found && HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection)))
-	{
-		AuditDigest digest;
-
-		CHECK_FOR_INTERRUPTS();
-		digest_decode(tuple, RelationGetDescr(rel), &digest);
-		found = digest.kind == DIGEST_OPEN && digest_is_from_here(&digest) && is_genuine(&digest);
-	}
-	systable_endscan_ordered(scan);
-	index_close(index, AccessShareLock);
-	table_close(rel, NoLock);
-	return found;
+	return find_digest(&key, ForwardScanDirection, is_opening_here, &digest);
 }
 
 bool

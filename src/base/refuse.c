@@ -35,3 +35,10 @@ unhush(ErrorContextCallback *callbacks)
 {
 	error_context_stack = callbacks;
 }
+
+bool
+error_ends_everything(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN
+		|| error->sqlerrcode == ERRCODE_CRASH_SHUTDOWN;
+}

@@ -36,4 +36,7 @@ pg_noreturn extern void refuse_crypto(void);
 extern ErrorContextCallback *hush(void);
 extern void unhush(ErrorContextCallback *callbacks);
 
+/* A cancel, a timeout, a shutdown: what was done apart, and might have failed alone, ends with all the rest. */
+extern bool error_ends_everything(const ErrorData *error);
+
 #endif

@@ -9,6 +9,7 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
+#include "base/refuse.h"
 #include "operate/attempt.h"
 
 #define LOCK_MILLISECONDS 500
@@ -20,13 +21,6 @@ wait_not_long(const Patience *patience)
 	int			timeout = LockTimeout > 0 ? Min(LockTimeout, most) : most;
 
 	(void) set_config_option("lock_timeout", psprintf("%d", timeout), PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
-}
-
-static bool
-ends_everything(const ErrorData *error)
-{
-	return error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN
-		|| error->sqlerrcode == ERRCODE_CRASH_SHUTDOWN;
 }
 
 ErrorData *
@@ -59,7 +53,7 @@ attempt(Patience *patience, void (*look) (void *arg), void *arg)
 	RollbackAndReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(mine);
 	CurrentResourceOwner = owner;
-	if (error && ends_everything(error))
+	if (error && error_ends_everything(error))
 		ReThrowError(error);
 	patience->is_gone |= error && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
 	return error;

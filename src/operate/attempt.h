@@ -15,7 +15,8 @@ typedef struct Patience
 
 /*
  * Does it in a subtransaction that is rolled back in any case, so that nothing stays
- * locked: it may change nothing but memory.  NULL: it went well.  What ends the statement as a whole, a cancel or a timeout, ends it.
+ * locked: it may change nothing but memory.  NULL: it went well.  What ends the
+ * statement as a whole, a cancel or a timeout, ends it.
  */
 extern ErrorData *attempt(Patience *patience, void (*look) (void *arg), void *arg);
 

@@ -185,7 +185,7 @@ is_masked(const char *text)
 	return words_judge(text, strlen(text)) == MASK_ALL;
 }
 
-/* Who is to be named: the setting as it is, and all that were found so far, so that the last advice that is shown is the whole of it. */
+/* Who is to be named: the setting as it is, and all that are shown so far, so that the last advice is the whole of it. */
 typedef struct Naming
 {
 	StringInfoData list;
@@ -309,11 +309,12 @@ look_at_functions(Findings *findings)
 {
 	Takers	   *takers = read_takers();
 	char	   *candidates = find_candidates();
+	const char *named = GetConfigOption("secrets.redact_functions", true, false);
 	Naming		naming = {.last = NULL};
 	ListCell   *cell;
 
 	initStringInfo(&naming.list);
-	appendStringInfoString(&naming.list, GetConfigOption("secrets.redact_functions", false, false));
+	appendStringInfoString(&naming.list, named ? named : "");
 	/* Ours are among them. */
 	foreach(cell, check_ask(psprintf(FUNCTIONS, candidates)))
 	{

@@ -17,7 +17,7 @@
 /* Strings in strings: EXECUTE 'SELECT secrets.put(...)'. */
 #define DEEPEST 4
 
-/* A call, and a list of values, is read as far as so many tokens: within one there may be as many more as there is room for. */
+/* A call is read as far as so many tokens: else, of calls that stand in each other, each would be read to the end. */
 #define MOST_OF_A_CALL 2000
 
 typedef struct Sql

@@ -38,14 +38,6 @@ run_commit(void)
 	XactIsoLevel = XACT_READ_COMMITTED;
 }
 
-/* What is meant for the whole, not for this piece. */
-static bool
-ends_everything(const ErrorData *error)
-{
-	return error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN
-		|| error->sqlerrcode == ERRCODE_CRASH_SHUTDOWN;
-}
-
 /* What fails in the commit itself leaves a new transaction, too. */
 static bool
 commit_piece(ErrorData **error)
@@ -99,7 +91,7 @@ run_piece(void (*work) (void *arg), void *arg, ErrorData **error)
 	CurrentResourceOwner = owner;
 	if (!failed)
 		failed = !commit_piece(error);
-	if (failed && ends_everything(*error))
+	if (failed && error_ends_everything(*error))
 		ReThrowError(*error);
 	return !failed;
 }
