@@ -450,7 +450,7 @@ is($session->value('SELECT 1'), 1, 'and the session goes on');
 $session->value('SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 2');
 foreach my $length (1, 1_100_000)
 {
-	my $values = 'sum(CASE WHEN pg_sleep(0.0003) IS NULL THEN 0 ELSE 1 END)';
+	my $values = 'sum(CASE WHEN pg_sleep(0.003) IS NULL THEN 0 ELSE 1 END)';
 	my $blanks = ' ' x $length;
 
 	($sql, $canary) = put("s/parallel$length");
