@@ -186,11 +186,11 @@ analyze_masked(ParseState *pstate, Query *query, JumbleState *jstate, const char
 }
 
 static MaskJudgement
-judge_query(const char *text, Query *query)
+judge_query(const char *text, Query *query, bool is_clients)
 {
-	MaskJudgement judgement = statement_is(text) ? statement_hide() : judge_part(text, query->stmt_location, query->stmt_len);
+	MaskJudgement judgement = is_clients ? statement_hide() : judge_part(text, query->stmt_location, query->stmt_len);
 
-	if (judgement == MASK_ALL || !literals_executes(query->utilityStmt))
+	if (judgement == MASK_ALL || query->utilityStmt == NULL || !literals_executes(query->utilityStmt))
 		return judgement;
 	/* Also where a function does it: what the client sent may have it in a literal. */
 	statement_hide_all();
@@ -212,24 +212,24 @@ static void
 redact_query(ParseState *pstate, Query *query, JumbleState *jstate)
 {
 	const char *text = pstate->p_sourcetext;
-	MaskJudgement judgement = judge_query(text, query);
-	const char *masked = NULL;
+	bool		is_clients = statement_is(text);
+	MaskJudgement judgement = judge_query(text, query, is_clients);
+	const char *masked;
 
-	if (statement_is(text) && query->commandType != CMD_UTILITY)
+	if (judgement == MASK_NOTHING)
+	{
+		analyze_next(pstate, query, jstate);
+		return;
+	}
+	has_masked = true;
+	has_named |= judgement == MASK_ALL;
+	if (is_clients && query->commandType != CMD_UTILITY)
 		statement_understood();
-	if (judgement != MASK_NOTHING)
-	{
-		has_masked = true;
-		masked = find_masked(text, judgement);
-		if (masked && statement_is(text))
-			statement_report();
-	}
-	if (judgement == MASK_ALL)
-	{
-		has_named = true;
-		if (masked && statement_is(text))
-			remember_literals(text, masked);
-	}
+	masked = find_masked(text, judgement);
+	if (masked && is_clients)
+		statement_report();
+	if (masked && is_clients && judgement == MASK_ALL)
+		remember_literals(text, masked);
 	if (masked)
 		analyze_masked(pstate, query, jstate, masked);
 	else
@@ -299,25 +299,37 @@ on_utility(PlannedStmt *statement, const char *text, bool read_only_tree, Proces
 
 /* ---- planning and execution ---- */
 
-/* For other extensions that look on; nobody keeps it for longer than the plan takes. */
 static PlannedStmt *
-on_plan(Query *query, const char *text, int options, ParamListInfo params)
+plan_next(Query *query, const char *text, int options, ParamListInfo params)
+{
+	return (next_planner ? next_planner : standard_planner) (query, text, options, params);
+}
+
+/* For other extensions that look on; nobody keeps it for longer than the plan takes. */
+static pg_noinline PlannedStmt *
+plan_shown(Query *query, const char *text, int options, ParamListInfo params)
 {
 	const char *masked = NULL;
-	bool		is_within = has_masked && text && text == masked_within && !statement_is(text);
+	bool		is_within = text == masked_within && !statement_is(text);
 	PlannedStmt *plan;
 
-	if (has_masked && text && words_count())
+	if (words_count())
 	{
 		if (statement_is_masked() && statement_is(text))
 			masked = statement_masked();
 		else if (is_within)
 			masked = mask_copy(text, judge_part(text, query->stmt_location, query->stmt_len));
 	}
-	plan = (next_planner ? next_planner : standard_planner) (query, masked ? masked : text, options, params);
+	plan = plan_next(query, masked ? masked : text, options, params);
 	if (is_within)
 		masked_within = text;	/* planning may have run others */
 	return plan;
+}
+
+static PlannedStmt *
+on_plan(Query *query, const char *text, int options, ParamListInfo params)
+{
+	return has_masked && text ? plan_shown(query, text, options, params) : plan_next(query, text, options, params);
 }
 
 /*
@@ -366,12 +378,19 @@ judge_run(const QueryDesc *query)
 	return judge_part(query->sourceText, query->plannedstmt->stmt_location, query->plannedstmt->stmt_len);
 }
 
+/* Where a text that was noted lay, there may be another one by now. */
+static pg_noinline void
+look_at_run(const QueryDesc *query)
+{
+	if (query->sourceText && is_noted(query->sourceText) && judge_run(query) == MASK_ALL)
+		statement_runs_secret();
+}
+
 static void
 on_run(QueryDesc *query, RUN_ARGUMENTS)
 {
-	/* Where that text was there may be another one by now. */
-	if (has_named && query->sourceText && is_noted(query->sourceText) && judge_run(query) == MASK_ALL)
-		statement_runs_secret();
+	if (has_named)
+		look_at_run(query);
 	if (next_run)
 		next_run(query, RUN_ARGUMENT_NAMES);
 	else
@@ -389,7 +408,7 @@ find_shown(const QueryDesc *query, MaskJudgement judgement)
 	return NULL;
 }
 
-static void
+static pg_noinline void
 look_at_start(QueryDesc *query)
 {
 	MaskJudgement judgement = has_named || query->sourceText == masked_within ? judge_run(query) : MASK_NOTHING;

@@ -198,7 +198,7 @@ static bool
 is_of_type(const Token *token, const char *text)
 {
 	if (token->kind == TOKEN_SIGN)
-		return text[token->from] != '\0' && strchr(".,()[]*?", text[token->from]);
+		return text[token->from] != '\0' && strchr(".,()[]*", text[token->from]);
 	return token->kind == TOKEN_NUMBER || is_plain_name(token, text);
 }
 
@@ -403,12 +403,18 @@ is_readable_body(Walk *walk, const Token *token)
 
 /* ---- covering ---- */
 
-/* After a slash, an asterisk would begin a comment. */
+/*
+ * After a slash, an asterisk would begin a comment; and what is no name of a type
+ * is not to become one (is_of_type).
+ */
 static void
 cover_word(Cover *cover, const Token *token)
 {
+	bool		is_after_slash = token->from > 0 && cover->text[token->from - 1] == '/';
+	bool		is_odd_name = token->kind == TOKEN_NAME && !is_plain_name(token, cover->text);
+
 	cover_range(cover, token->from + 1, token->to);
-	cover_byte(cover, token->from, token->from > 0 && cover->text[token->from - 1] == '/' ? '?' : '*');
+	cover_byte(cover, token->from, is_after_slash || is_odd_name ? '?' : '*');
 }
 
 static void

@@ -88,7 +88,7 @@ judge(const char *text)
 
 	if (!words_count())
 		return MASK_NOTHING;
-	if (is_known(text) && known.len > LONG_TEXT)
+	if (known.len > LONG_TEXT && is_known(text))
 		return known.judgement;
 	if (copy_size > LONGEST_SHOWN)
 	{
