@@ -192,15 +192,21 @@ typedef struct Naming
 	const char *last;			/* of overloads one is enough */
 } Naming;
 
-/* select() is named by every statement: app."select" too. */
+/* select() is named by every statement: app."select" too.  Of the words that are not reserved, these. */
 static bool
 is_keyword(const char *name)
 {
+	static const char *const usual[] = {"insert", "update", "delete", "set", "begin", "commit", "copy", "by", "prepare", "execute", "call", "fetch"};
 	const char *last = strrchr(name, '.') ? strrchr(name, '.') + 1 : name;
 	char	   *bare = pstrdup(last + (last[0] == '"'));
+	int			keyword;
 
 	bare[strcspn(bare, "\"")] = '\0';
-	return ScanKeywordLookup(bare, &ScanKeywords) >= 0;
+	for (int i = 0; i < lengthof(usual); i++)
+		if (strcmp(bare, usual[i]) == 0)
+			return true;
+	keyword = ScanKeywordLookup(bare, &ScanKeywords);
+	return keyword >= 0 && ScanKeywordCategories[keyword] != UNRESERVED_KEYWORD;
 }
 
 static const char *
