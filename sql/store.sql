@@ -142,9 +142,13 @@ SELECT pg_temp.clean();
 -- The guard: what would take the catalogs is refused while there are secrets.
 CREATE ROLE store_owner SUPERUSER;
 SELECT secrets.put('guard/a', 'x');
-CREATE FUNCTION pg_temp.guard(statement text) RETURNS text LANGUAGE sql AS $$
-	SELECT pg_temp.run(statement) || ', ' || (SELECT count(*) FROM pg_class WHERE relnamespace = 'secrets_catalog'::regnamespace AND relkind = 'r') || ' tables'
-$$;
+CREATE FUNCTION pg_temp.guard(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE said text;
+BEGIN
+	-- The worker that records what is read may be at the same tables, in another order.
+	FOR i IN 1 .. 20 LOOP said := pg_temp.run(statement); EXIT WHEN said <> '40P01'; END LOOP;
+	RETURN said || ', ' || (SELECT count(*) FROM pg_class WHERE relnamespace = 'secrets_catalog'::regnamespace AND relkind = 'r') || ' tables';
+END $$;
 SELECT s, pg_temp.guard(s) FROM (VALUES
 	('DROP EXTENSION secrets'), ('DROP EXTENSION secrets CASCADE'), ('DROP SCHEMA secrets_catalog CASCADE'), ('DROP SCHEMA secrets CASCADE'),
 	('DROP TABLE secrets_catalog.version CASCADE'), ('DROP TABLE secrets_catalog.master_key CASCADE'), ('DROP TYPE secrets.ciphertext CASCADE'),
